@@ -1,0 +1,77 @@
+# make demo: the main job on real images; make test: everything that must hold. Both set up .venv first.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+EXAMPLES := examples/bioimageit_onefile examples/bioimageit_nice examples/bioimageit_toml examples/bioimageit_blobs
+PYTEST := $(CURDIR)/$(BIN)/pytest -q -n auto --dist worksteal
+export UV_LINK_MODE ?= copy
+
+.PHONY: demo test check lint types layers docs unit coverage format bench services clean
+
+demo: $(VENV)/.demo
+	$(BIN)/bioimageit demo
+
+test: services check unit
+
+check: lint types layers docs
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/mypy $(EXAMPLES:%=%/src)
+	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(CURDIR)/$(BIN)/mypy); done
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/zensical build --clean --strict
+
+unit: $(VENV)/.dev
+	$(PYTEST) tests examples
+	$(BIN)/pytest -q docs  # the blocks of a page build on each other: no workers here
+	$(BIN)/pytest -q --doctest-modules --ignore=src/bioimageit_core/toolbox --ignore=src/bioimageit_core/testing src
+	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(PYTEST)); done
+
+coverage: $(VENV)/.dev
+	$(PYTEST) --cov --cov-branch --cov-report=term tests
+
+# servers and programs that tests talk to; without the means to install them the tests that need them are skipped
+services:
+	scripts/install_services.sh
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark; done
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet uv
+
+$(BIN)/python: | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[toolbox]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(PLUGINS:%=%/pyproject.toml) $(EXAMPLES:%=%/pyproject.toml) | $(BIN)/python
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev,docs]' -e 'plugins/bioimageit_sql[postgresql]' \
+		-e plugins/bioimageit_omero -e plugins/bioimageit_dask -e plugins/bioimageit_batch \
+		$(EXAMPLES:%=-e %)
+	wheel=$$($(BIN)/python plugins/bioimageit_omero/scripts/prepare_ice.py --python $(BIN)/python) && \
+		$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python "$$wheel" omero-py tables || \
+		echo "the OMERO client cannot be installed here: the tests that need it are skipped"
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .uv .mypy_cache .ruff_cache .pytest_cache site

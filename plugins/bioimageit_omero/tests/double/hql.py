@@ -1,0 +1,463 @@
+"""An interpreter of queries over the store: joins row by row, three-valued logic, groups, order, fetched paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cmp_to_key
+from typing import Any
+
+from .graph import Loader
+from .hql_grammar import Expression, Join, Query, Source, parse
+from .model import CLASSES, class_named
+from .store import Caller, Quantity, Row, Store, StoreError
+
+__all__ = ["Interpreter", "Page"]
+
+Environment = dict[str, Any]
+
+_AGGREGATES = {"count", "sum", "min", "max", "avg"}
+_DETAILS = {"owner": "Experimenter", "group": "ExperimenterGroup", "creationEvent": "Event", "updateEvent": "Event"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One named value of a map annotation, as an alias of a join."""
+
+    name: str
+    value: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which of the results are wanted, and whose."""
+
+    offset: int = 0
+    limit: int = 0
+
+
+class Interpreter:
+    """Answers queries for one call."""
+
+    def __init__(self, store: Store, caller: Caller, parameters: dict[str, Any] | None = None) -> None:
+        self.store = store
+        self.caller = caller
+        self.parameters = parameters or {}
+        self._sets: dict[int, frozenset[Any] | None] = {}
+
+    def objects(self, text: str, page: Page) -> list[Any]:
+        """Answer a query for objects; what it fetches is loaded."""
+        query = parse(text)
+        if len(query.items) != 1 or query.is_map:
+            raise StoreError("QueryException", "a query for objects selects one thing")
+        loader = Loader(self.store, self.caller)
+        chosen = self._chosen(query)
+        rows: list[Row] = []
+        for values, environment in chosen:
+            if values[0] is not None and not isinstance(values[0], Row):
+                raise StoreError("QueryException", f"{text!r} selects a value, not an object")
+            if values[0] is None:
+                continue
+            if not query.is_distinct or not any(known is values[0] for known in rows):
+                rows.append(values[0])
+            self._fetch(query, environment, loader)
+        return [loader.load(row) for row in self._cut(rows, page)]
+
+    def table(self, text: str, page: Page) -> list[list[Any]]:
+        """Answer a query for values."""
+        query = parse(text)
+        loader = Loader(self.store, self.caller)
+        rows = [[self._value_of(v, loader) for v in values] for values, _ in self._chosen(query)]
+        if query.is_map:
+            rows = [[dict(zip([name for _, name in query.items], row, strict=True))] for row in rows]
+        if query.is_distinct:
+            rows = [row for i, row in enumerate(rows) if row not in rows[:i]] if len(rows) < 500 else _unique(rows)
+        return self._cut(rows, page)
+
+    def _value_of(self, value: Any, loader: Loader) -> Any:
+        if isinstance(value, Row):
+            return loader.load(value)
+        if isinstance(value, Quantity):
+            return value.value
+        return value
+
+    def _cut(self, rows: list[Any], page: Page) -> list[Any]:
+        return rows[page.offset : page.offset + page.limit if page.limit else None]
+
+    # rows
+
+    def _chosen(self, query: Query, outer: Environment | None = None) -> list[tuple[list[Any], Environment]]:
+        found = [e for e in self._environments(query, outer or {}) if self._holds(query.where, e)]
+        expressions = [e for e, _ in query.items]
+        if query.groups is not None or any(self._has_aggregate(e) for e in expressions):
+            return self._grouped(query, found, outer or {})
+        if query.orders:
+            found = self._ordered(found, [(lambda e, x=x: self.value(x, e), d) for x, d in query.orders])
+        return [([self.value(x, e) for x in expressions], e) for e in found]
+
+    def _grouped(
+        self, query: Query, found: list[Environment], outer: Environment
+    ) -> list[tuple[list[Any], Environment]]:
+        groups: dict[Any, list[Environment]] = {}
+        if query.groups is None:
+            groups[()] = found
+        for environment in found if query.groups is not None else []:
+            key = tuple(_hashable(self.value(x, environment)) for x in query.groups or [])
+            groups.setdefault(key, []).append(environment)
+        kept = [m for m in groups.values() if query.having is None or self.value(query.having, m[0], m) is True]
+        if query.orders:
+            kept = self._ordered(kept, [(lambda m, x=x: self.value(x, m[0], m), d) for x, d in query.orders])
+        return [([self.value(x, m[0] if m else outer, m) for x, _ in query.items], m[0] if m else outer) for m in kept]
+
+    def _ordered(self, found: list[Any], keys: list[tuple[Callable[[Any], Any], bool]]) -> list[Any]:
+        def compare(left: Any, right: Any) -> int:
+            for key, descending in keys:
+                a, b = _sortable(key(left)), _sortable(key(right))
+                if a != b:
+                    return (-1 if a < b else 1) * (-1 if descending else 1)
+            return 0
+
+        return sorted(found, key=cmp_to_key(compare))
+
+    def _environments(self, query: Query, outer: Environment) -> Iterator[Environment]:
+        found: Iterator[Environment] = iter([dict(outer)])
+        for source in query.sources:
+            found = self._sourced(source, query, found)
+        return found
+
+    def _sourced(self, source: Source, query: Query, before: Iterator[Environment]) -> Iterator[Environment]:
+        for environment in before:
+            if source.path[0] in environment and len(source.path) > 1:
+                candidates = self._targets(source.path, environment)
+            else:
+                candidates = self._candidates(source, query, environment)
+            for row in candidates:
+                yield from self._joined(source.joins, {**environment, source.alias: row})
+
+    def _candidates(self, source: Source, query: Query, environment: Environment) -> list[Row]:
+        try:
+            name = class_named(".".join(source.path)).name
+        except LookupError as error:
+            raise StoreError("QueryException", f"{'.'.join(source.path)} is not mapped") from error
+        narrowed = self._narrowed(name, source, query.where, environment)
+        rows = list(self.store.all(name)) if narrowed is None else narrowed
+        return self.store.visible(self.caller, rows)
+
+    def _narrowed(
+        self, name: str, source: Source, where: Expression | None, environment: Environment
+    ) -> list[Row] | None:
+        """Find the rows that a condition on an identity leaves, without looking at all; None where there is none.
+
+        The condition may be on the source itself, or on something that is joined to it: then the joins are followed
+        backwards. Every condition is looked at again afterwards; this only saves time.
+        """
+        aliases: dict[str, tuple[str, list[tuple[str, str]]]] = {source.alias: (name, [])}
+        for join in source.joins:
+            before = aliases.get(join.path[0])
+            if join.is_outer or before is None or len(join.path) != 2:
+                continue
+            field = CLASSES[before[0]].fields.get(join.path[1])
+            if field is not None and field.kind in ("reference", "collection"):
+                aliases[join.alias] = (field.type, [*before[1], (before[0], join.path[1])])
+        for condition in where[1:] if where is not None and where[0] == "and" else [where]:
+            if condition is None or condition[0] not in ("=", "in") or condition[1][0] != "path":
+                continue
+            path = condition[1][1]
+            if path[0] not in aliases or not self._is_known(condition[2], environment):
+                continue
+            cls, steps = aliases[path[0]]
+            found = self._with_identity(cls, path[1:], self._wanted(condition, environment))
+            if found is not None:
+                for owner, step in reversed(steps):
+                    found = self._backwards(found, owner, step)
+                return sorted({row.id: row for row in found}.values(), key=lambda row: row.id)
+        return None
+
+    def _is_known(self, expression: Expression, environment: Environment) -> bool:
+        if expression[0] == "list":
+            return all(self._is_known(item, environment) for item in expression[1:])
+        return expression[0] in ("param", "value") or (expression[0] == "path" and expression[1][0] in environment)
+
+    def _wanted(self, condition: Expression, environment: Environment) -> list[Any]:
+        is_list = condition[0] == "in"
+        found = self._list(condition[2], environment) if is_list else [self.value(condition[2], environment)]
+        return list(dict.fromkeys(w.id if isinstance(w, Row) else w for w in found))
+
+    def _with_identity(self, cls: str, path: list[str], wanted: list[Any]) -> list[Row] | None:
+        if path == ["id"]:
+            return [row for row in (self.store.find(cls, w) for w in wanted) if row is not None]
+        field = CLASSES[cls].fields.get(path[0]) if path else None
+        if field is None or field.kind != "reference" or path[1:] not in ([], ["id"]):
+            return None
+        root = CLASSES[field.type].root
+        return [row for w in wanted for row in self.store.referring((root, w), cls, path[0])]
+
+    def _backwards(self, rows: list[Row], owner: str, step: str) -> list[Row]:
+        field = CLASSES[owner].fields[step]
+        if field.kind == "reference":
+            return [found for row in rows for found in self.store.referring(row.reference, owner, step)]
+        targets = [row.values.get(field.inverse) for row in rows]
+        found = [self.store.find(owner, target[1]) for target in targets if target is not None]
+        return [row for row in found if row is not None]
+
+    def _joined(self, joins: list[Join], environment: Environment) -> Iterator[Environment]:
+        if not joins:
+            yield environment
+            return
+        join = joins[0]
+        matched = False
+        for target in self._targets(join.path, environment):
+            new = {**environment, join.alias: target}
+            if join.condition is None or self._holds(join.condition, new):
+                matched = True
+                yield from self._joined(joins[1:], new)
+        if not matched and join.is_outer:
+            yield from self._joined(joins[1:], {**environment, join.alias: None})
+
+    def _targets(self, path: list[str], environment: Environment) -> list[Any]:
+        owner = self._walk(path[:-1], environment)
+        if owner is None:
+            return []
+        if isinstance(owner, tuple):
+            detail = self._step(owner, path[-1])
+            return [] if detail is None else [detail]
+        if not isinstance(owner, Row):
+            raise StoreError("QueryException", f"cannot join {'.'.join(path)}")
+        field = owner.model.fields.get(path[-1])
+        if field is not None and field.kind == "collection":
+            return self.store.visible(self.caller, self.store.referring(owner.reference, field.type, field.inverse))
+        if field is not None and field.kind == "values":
+            return [Pair(n, v, i) for i, (n, v) in enumerate(owner.values.get(path[-1]) or [])]
+        target = self._step(owner, path[-1])
+        if target is None:
+            return []
+        if isinstance(target, Row) and not self.store.is_visible(self.caller, target):
+            return []
+        return [target]
+
+    def _fetch(self, query: Query, environment: Environment, loader: Loader) -> None:
+        for source in query.sources:
+            for join in source.joins:
+                if not join.is_fetched:
+                    continue
+                owner: Any = environment.get(join.path[0])
+                for name in join.path[1:-1]:
+                    if owner is not None and name != "details":
+                        loader.attach(owner, name, self._step(owner, name))
+                        owner = self._step(owner, name)
+                if isinstance(owner, Row):
+                    target = environment.get(join.alias)
+                    if not isinstance(target, Pair):
+                        loader.attach(owner, join.path[-1], target)
+
+    # values
+
+    def _walk(self, path: list[str], environment: Environment) -> Any:
+        if path[0] in environment:
+            value, rest = environment[path[0]], path[1:]
+        else:
+            rows = [v for v in environment.values() if isinstance(v, Row) and path[0] in v.model.fields]
+            if not rows:
+                if len(path) == 1 and path[0] in CLASSES:
+                    return path[0]
+                raise StoreError("QueryException", f"nothing is named {path[0]!r} in this query")
+            value, rest = rows[-1], path
+        for name in rest:
+            value = self._step(value, name)
+        return value
+
+    def _step(self, value: Any, name: str) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, Pair) and name in ("name", "value"):
+            return getattr(value, name)
+        if isinstance(value, Quantity) and name in ("value", "unit"):
+            return getattr(value, name)
+        if isinstance(value, tuple) and value[0] == "details" and name == "externalInfo":
+            return None  # the double keeps none
+        if isinstance(value, tuple) and value[0] == "details" and name in _DETAILS:
+            return self._detail(value[1], name)
+        if not isinstance(value, Row):
+            raise StoreError("QueryException", f"cannot dereference {name!r}")
+        if name == "id":
+            return value.id
+        if name == "version":
+            return value.version
+        if name == "class":
+            return value.cls
+        if name == "details":
+            return ("details", value)
+        field = value.model.fields.get(name)
+        if field is None:
+            # a property of a class that inherits from the one that is asked for, as Hibernate permits in some places
+            if any(name in c.fields for c in CLASSES.values() if c.root == value.model.root):
+                return None
+            raise StoreError("QueryException", f"could not resolve property: {name} of: {value.cls}")
+        if field.kind == "collection":
+            raise StoreError("QueryException", f"illegal attempt to dereference collection {value.cls}.{name}")
+        stored = value.values.get(name)
+        if field.kind == "reference":
+            return None if stored is None else self.store.get(stored)
+        return stored
+
+    def _detail(self, row: Row, name: str) -> Row | None:
+        ids = {"owner": row.owner, "group": row.group, "creationEvent": row.created, "updateEvent": row.updated}
+        return self.store.find(_DETAILS[name], ids[name])
+
+    def _holds(self, condition: Expression | None, environment: Environment) -> bool:
+        return condition is None or self.value(condition, environment) is True
+
+    def value(self, expression: Expression, environment: Environment, members: list[Environment] | None = None) -> Any:
+        """Evaluate an expression; `members` are the rows of the group that aggregates are about."""
+        kind = expression[0]
+        if kind == "path":
+            return self._walk(expression[1], environment)
+        if kind == "value":
+            return expression[1]
+        if kind == "param":
+            if expression[1] not in self.parameters:
+                raise StoreError("QueryException", f"Not all named parameters have been set: [{expression[1]}]")
+            return self.parameters[expression[1]]
+        if kind in ("and", "or", "not"):
+            return self._logic(kind, [self.value(x, environment, members) for x in expression[1:]])
+        if kind in ("=", "!=", "<", "<=", ">", ">="):
+            return _compared(kind, *[self.value(x, environment, members) for x in expression[1:]])
+        if kind == "in":
+            value = self.value(expression[1], environment, members)
+            if all(item[0] in ("param", "value") for item in expression[2][1:] if expression[2][0] == "list"):
+                known = self._constants(expression[2])
+                if known is not None:
+                    return None if value is None else (value.id if isinstance(value, Row) else value) in known
+            wanted = self._list(expression[2], environment)
+            return None if value is None else any(_compared("=", value, w) is True for w in wanted)
+        if kind == "like":
+            value, pattern = (self.value(x, environment, members) for x in expression[1:])
+            return None if value is None or pattern is None else _is_like(str(value), str(pattern))
+        if kind == "null?":
+            return self.value(expression[1], environment, members) is None
+        if kind == "exists":
+            return bool(self._chosen(expression[1], environment))
+        if kind == "scalar":
+            rows = self._chosen(expression[1], environment)
+            return rows[0][0][0] if rows else None
+        if kind == "arithmetic":
+            return _calculated(expression[1], *[self.value(x, environment, members) for x in expression[2:]])
+        if kind == "case":
+            for condition, result in expression[1]:
+                if self.value(condition, environment, members) is True:
+                    return self.value(result, environment, members)
+            return self.value(expression[2], environment, members)
+        if kind == "call":
+            return self._call(expression, environment, members)
+        raise StoreError("QueryException", f"{kind} is not implemented by the double")
+
+    def _logic(self, kind: str, values: list[Any]) -> bool | None:
+        if kind == "not":
+            return None if values[0] is None else not values[0]
+        decisive = kind == "or"
+        if any(v is decisive for v in values):
+            return decisive
+        return None if any(v is None for v in values) else not decisive
+
+    def _list(self, expression: Expression, environment: Environment) -> list[Any]:
+        if expression[0] == "query":
+            return [values[0] for values, _ in self._chosen(expression[1], environment)]
+        found: list[Any] = []
+        for item in expression[1:]:
+            value = self.value(item, environment)
+            found += value if isinstance(value, list) else [value]
+        return found
+
+    def _constants(self, expression: Expression) -> frozenset[Any] | None:
+        """Give a list of constants as a set, made once; None where it is no such list."""
+        if expression[0] != "list":
+            return None
+        if id(expression) not in self._sets:
+            found = self._list(expression, {})
+            is_simple = all(isinstance(item, int | str) and not isinstance(item, bool) for item in found)
+            self._sets[id(expression)] = frozenset(found) if is_simple else None
+        return self._sets[id(expression)]
+
+    def _has_aggregate(self, expression: Any) -> bool:
+        if isinstance(expression, tuple) and expression and expression[0] == "call" and expression[1] in _AGGREGATES:
+            return True
+        if isinstance(expression, tuple) and expression and expression[0] in ("scalar", "exists", "query"):
+            return False
+        return isinstance(expression, (tuple, list)) and any(self._has_aggregate(x) for x in expression)
+
+    def _call(self, expression: Expression, environment: Environment, members: list[Environment] | None) -> Any:
+        name, is_distinct, arguments = expression[1], expression[2], expression[3:]
+        if name in _AGGREGATES:
+            rows = members if members is not None else [environment]
+            if not arguments:
+                return len(rows)
+            values = [v for v in (self.value(arguments[0], row) for row in rows) if v is not None]
+            if is_distinct:
+                values = list({_hashable(v): v for v in values}.values())
+            if name == "count":
+                return len(values)
+            if name == "avg":
+                return sum(values) / len(values) if values else None
+            return {"sum": sum, "min": min, "max": max}[name](values) if values else None
+        values = [self.value(x, environment, members) for x in arguments]
+        if name == "index" and isinstance(values[0], Pair):
+            return values[0].index
+        if name == "index" and isinstance(values[0], Row) and values[0].cls == "Channel":
+            siblings = self.store.referring(values[0].values["pixels"], "Channel", "pixels")
+            return sorted(r.id for r in siblings).index(values[0].id)
+        simple: dict[str, Callable[..., Any]] = {
+            "lower": lambda v: None if v is None else v.lower(),
+            "upper": lambda v: None if v is None else v.upper(),
+            "trim": lambda v: None if v is None else v.strip(),
+            "length": lambda v: None if v is None else len(v),
+            "str": lambda v: None if v is None else str(v),
+            "concat": lambda *v: None if None in v else "".join(map(str, v)),
+            "coalesce": lambda *v: next((x for x in v if x is not None), None),
+        }
+        if name not in simple:
+            raise StoreError("QueryException", f"the function {name}() is not implemented by the double")
+        return simple[name](*values)
+
+
+def _hashable(value: Any) -> Any:
+    return value.reference if isinstance(value, Row) else value
+
+
+def _unique(rows: list[list[Any]]) -> list[list[Any]]:
+    return list({tuple(_hashable(v) for v in row): row for row in rows}.values())
+
+
+def _sortable(value: Any) -> tuple[bool, Any]:
+    return value is None, 0 if value is None else _hashable(value)
+
+
+def _compared(operator: str, left: Any, right: Any) -> bool | None:
+    left = left.value if isinstance(left, Quantity) else left
+    right = right.value if isinstance(right, Quantity) else right
+    if isinstance(left, Row) or isinstance(right, Row):
+        left = left.id if isinstance(left, Row) else left
+        right = right.id if isinstance(right, Row) else right
+    if left is None or right is None:
+        return None
+    if isinstance(left, str) != isinstance(right, str):
+        raise StoreError("QueryException", f"cannot compare {left!r} with {right!r}")
+    if operator in ("=", "!="):
+        return (left == right) is (operator == "=")
+    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator]
+
+
+def _calculated(sign: str, left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return None
+    if sign == "+":
+        return left + right
+    if sign == "-":
+        return left - right
+    return left * right if sign == "*" else left / right
+
+
+def _is_like(value: str, pattern: str) -> bool:
+    parts = [".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern]
+    return re.fullmatch("".join(parts), value, re.DOTALL) is not None

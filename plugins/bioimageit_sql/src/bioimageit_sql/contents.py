@@ -1,0 +1,335 @@
+"""Files and directories, stored once by content in a directory or behind a URL of fsspec.
+
+A content's key is made of its SHA-256 and its extension, which tools choose their reader by: ``ab/ab12….tif``. A
+directory (Zarr) has the digest of the list of its files; that list is stored last, beside it (``ab/ab12….zarr.json``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from bioimageit_core.core.exceptions import ConfigError, DataServiceError, NotFoundError
+
+__all__ = ["Contents", "Scanned", "is_key", "scan"]
+
+_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}(\.[A-Za-z0-9]{1,10}){0,2}")
+_DOUBLE = re.compile(r"\.(ome\.(tiff?|zarr)|nii\.gz|tar\.gz)$", re.IGNORECASE)
+_SINGLE = re.compile(r"\.[A-Za-z0-9]{1,10}$")
+_ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "az", "memory"}  # an object is there whole, or not at all
+
+
+class Scanned:
+    """A file or directory to store.
+
+    Attributes
+    ----------
+    key
+        The key of its content.
+    parts
+        For a directory: size and SHA-256 of each file by its relative path; None for a file.
+    stamps
+        Size and time of change of each file, by its path: what tells that it was changed meanwhile.
+    """
+
+    def __init__(
+        self, path: str, key: str, parts: dict[str, list[Any]] | None, stamps: dict[str, tuple[int, int]]
+    ) -> None:
+        self.path = path
+        self.key = key
+        self.parts = parts
+        self.stamps = stamps
+
+
+def is_key(text: str) -> bool:
+    """Say whether a text has the form of a key."""
+    return _KEY.fullmatch(text) is not None
+
+
+def scan(path: str) -> Scanned:
+    """Compute the key of a local file or directory.
+
+    Raises
+    ------
+    NotFoundError
+        It is not there.
+    DataServiceError
+        It cannot be read, or is no file and no directory.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode):
+            stamps = {path: _stamp(path)}
+            return Scanned(path, _key(_sha256(path), path), None, stamps)
+        if not stat.S_ISDIR(mode):
+            raise DataServiceError(f"{path!r} is neither a file nor a directory")
+        files = dict(sorted(_files_in(path)))
+        stamps = {full: _stamp(full) for full in files.values()}
+        parts = {name: [stamps[full][0], _sha256(full)] for name, full in files.items()}
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError("file", path) from error
+    except (OSError, ValueError) as error:
+        raise DataServiceError(f"cannot read {path!r}: {error}") from error
+    return Scanned(path, _key(hashlib.sha256(b"directory\n" + _manifest(parts)).hexdigest(), path), parts, stamps)
+
+
+class Contents:
+    """Where the contents are.
+
+    Parameters
+    ----------
+    url
+        A directory, or a URL of fsspec.
+    options
+        What fsspec gets to reach it; credentials are best left to the environment.
+    cache_dir, cache_size
+        Where copies of remote contents are kept for tools, and how many bytes of them.
+    """
+
+    def __init__(self, url: str, options: dict[str, Any], cache_dir: str, cache_size: int) -> None:
+        if not url:
+            raise ConfigError("the SQL service needs 'files': a directory, or a URL such as s3://bucket/files")
+        self._url = url
+        self._options = options
+        self._cache_dir = cache_dir
+        self._cache_size = cache_size
+        self._found: tuple[Any, str] | None = None
+
+    @property
+    def _filesystem(self) -> Any:
+        return self._opened()[0]
+
+    def _opened(self) -> tuple[Any, str]:
+        if self._found is None:
+            import fsspec
+
+            try:
+                filesystem, root = fsspec.core.url_to_fs(self._url, **self._options)
+            except (ImportError, ValueError) as error:
+                raise ConfigError(f"the files at {self._url!r} cannot be reached: {error}") from error
+            self._found = (filesystem, root.rstrip("/") or "/")
+        return self._found
+
+    @property
+    def is_local(self) -> bool:
+        """Whether tools can read the contents where they are."""
+        protocol = self._filesystem.protocol
+        return "file" in (protocol if isinstance(protocol, tuple) else (protocol,))
+
+    def uri(self, key: str) -> str:
+        """Give the URI of a content."""
+        _, root = self._opened()
+        return f"{root}/{key}" if self.is_local else f"{self._url.rstrip('/')}/{key}"
+
+    def key(self, uri: str) -> str:
+        """Give the key of a content from its URI; the URI itself if it is none of ours."""
+        key = "/".join(uri.rsplit("/", 2)[-2:])
+        return key if is_key(key) and self.uri(key) == uri else uri
+
+    def has(self, key: str, *, is_directory: bool) -> bool:
+        """Say whether a content is stored, whole."""
+        return bool(self._guard("look for", key, self._filesystem.exists, self._place(key, is_directory)))
+
+    def put(self, scanned: Scanned) -> None:
+        """Store a content, unless it is stored already.
+
+        Raises
+        ------
+        DataServiceError
+            It cannot be stored, or the source changed meanwhile.
+        """
+        if not self.has(scanned.key, is_directory=scanned.parts is not None):
+            self._guard("store", scanned.path, self._put, scanned)
+
+    def staging(self) -> str:
+        """Make a local directory that a tool can write to, from which `put` is cheap where it can be."""
+        if not self.is_local:
+            return tempfile.mkdtemp(prefix="bioimageit-sql-")
+        directory = os.path.join(self._opened()[1], "staging", uuid.uuid4().hex)
+        self._guard("make", directory, lambda: os.makedirs(directory))
+        return directory
+
+    def discard_staging(self, path: str) -> None:
+        """Remove what `staging` made for this file; any other path is left alone."""
+        if self._is_staged(path):
+            shutil.rmtree(os.path.dirname(os.path.abspath(path)), ignore_errors=True)
+
+    def _is_staged(self, path: str) -> bool:
+        folder, name = os.path.split(os.path.dirname(os.path.abspath(path)))
+        if self.is_local:
+            return folder == os.path.join(os.path.abspath(self._opened()[1]), "staging")
+        return name.startswith("bioimageit-sql-") and folder == os.path.abspath(tempfile.gettempdir())
+
+    def local_path(self, key: str) -> str:
+        """Give a local path of a content: its own, or that of a copy in the cache."""
+        if self.is_local:
+            path = self.uri(key)
+            if not os.path.exists(path):
+                raise NotFoundError("content", path)
+            return path
+        path = os.path.join(self._cache_dir, *key.split("/"))
+        if os.path.exists(path):
+            os.utime(path)
+        else:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self.get(key, path)
+            self._shrink_cache(path)
+        return path
+
+    def get(self, key: str, destination: str) -> None:
+        """Write a content to a local path, whole or not at all, and make sure that it is the one.
+
+        Raises
+        ------
+        NotFoundError
+            It is not stored.
+        DataServiceError
+            It cannot be written, or is not what was stored once.
+        """
+        partial = f"{destination}.{uuid.uuid4().hex[:8]}.part"
+        try:
+            self._guard("read", key, self._get, key, partial)
+            found = scan(partial)
+            if found.key.partition(".")[0] != key.partition(".")[0]:
+                raise DataServiceError(f"the content {key} at {self._url} is damaged: its SHA-256 is another")
+            self._guard("write", destination, os.replace, partial, destination)
+        finally:
+            _remove(partial)
+
+    def _put(self, scanned: Scanned) -> None:
+        if scanned.parts is None:
+            self._put_file(scanned.path, scanned.key, scanned.stamps[scanned.path])
+            return
+        for name in scanned.parts:
+            full = os.path.join(scanned.path, *name.split("/"))
+            self._put_file(full, f"{scanned.key}/{name}", scanned.stamps[full])
+        with tempfile.NamedTemporaryFile(suffix=".json", delete=False) as file:
+            file.write(_manifest(scanned.parts))
+        try:
+            self._put_file(file.name, f"{scanned.key}.json", _stamp(file.name))
+        finally:
+            os.unlink(file.name)
+
+    def _put_file(self, path: str, key: str, stamp: tuple[int, int]) -> None:
+        target = f"{self._opened()[1]}/{key}"
+        if self.is_local:
+            _copy_atomically(path, target, may_link=self._is_staged(path))
+        else:
+            protocol = self._filesystem.protocol
+            is_atomic = bool(_ATOMIC.intersection(protocol if isinstance(protocol, tuple) else (protocol,)))
+            partial = target if is_atomic else f"{target}.{uuid.uuid4().hex[:8]}.part"
+            self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._filesystem.put_file(path, partial)
+            if partial != target:
+                self._filesystem.mv(partial, target)
+        if self._filesystem.size(target) != stamp[0] or _stamp(path) != stamp:
+            self._filesystem.rm_file(target)
+            raise OSError(f"{path!r} changed while it was read")
+
+    def _get(self, key: str, partial: str) -> None:
+        source = f"{self._opened()[1]}/{key}"
+        if not self._filesystem.exists(f"{source}.json"):
+            self._filesystem.get_file(source, partial)
+            return
+        for name in json.loads(self._filesystem.cat_file(f"{source}.json")):
+            if name.startswith("/") or ".." in name.split("/"):
+                raise DataServiceError(f"the content {key} names a file outside of it: {name!r}")
+            place = os.path.join(partial, *name.split("/"))
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            self._filesystem.get_file(f"{source}/{name}", place)
+
+    def _place(self, key: str, is_directory: bool) -> str:
+        return f"{self._opened()[1]}/{key}{'.json' if is_directory else ''}"
+
+    def _shrink_cache(self, keep: str) -> None:
+        folders = [folder.path for folder in os.scandir(self._cache_dir) if folder.is_dir()]
+        items = [item for folder in folders for item in os.scandir(folder)]
+        found = [(item.stat().st_mtime, _size(item.path), item.path) for item in items]
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self._cache_size:
+                return
+            if path != keep:
+                _remove(path)
+                total -= size
+
+    def _guard(self, action: str, what: str, call: Any, *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except (DataServiceError, ConfigError):
+            raise
+        except FileNotFoundError as error:
+            raise NotFoundError("content", what) from error
+        except Exception as error:
+            raise DataServiceError(f"cannot {action} {what!r} ({self._url}): {error}") from error
+
+
+def _key(digest: str, path: str) -> str:
+    name = os.path.basename(os.path.normpath(path))
+    suffix = _DOUBLE.search(name) or _SINGLE.search(name)
+    return f"{digest[:2]}/{digest}{suffix.group().lower() if suffix else ''}"
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
+
+
+def _manifest(parts: dict[str, list[Any]]) -> bytes:
+    return json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _files_in(path: str) -> Iterator[tuple[str, str]]:
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in names:
+            full = os.path.join(folder, name)
+            yield os.path.relpath(full, path).replace(os.sep, "/"), full
+
+
+def _copy_atomically(path: str, target: str, *, may_link: bool) -> None:
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    partial = f"{target}.{uuid.uuid4().hex[:8]}.part"
+    try:
+        if not (may_link and _link(path, partial)):
+            shutil.copyfile(path, partial)
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(partial, 0o444)  # shared by all data of this content
+        os.replace(partial, target)
+    finally:
+        _remove(partial)
+
+
+def _link(path: str, target: str) -> bool:
+    try:
+        os.link(path, target)
+    except OSError:
+        return False
+    return True
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def _size(path: str) -> int:
+    if os.path.isdir(path):
+        return sum(os.path.getsize(full) for _, full in _files_in(path))
+    return os.path.getsize(path)

@@ -1,0 +1,10 @@
+"""What Alembic runs: the migrations, on the connection that it was given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from bioimageit_sql.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+context.run_migrations()

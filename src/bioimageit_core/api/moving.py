@@ -1,0 +1,65 @@
+"""Requests that concern more than one home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from bioimageit_core.api.services import Services
+
+if TYPE_CHECKING:
+    from bioimageit_core.containers import Experiment
+    from bioimageit_core.exchange.federation import Hit
+    from bioimageit_core.exchange.transfer import TransferReport
+
+__all__ = ["MovingRequests"]
+
+
+class MovingRequests(Services):
+    """Move experiments to other homes, and ask several homes at once."""
+
+    def transfer(
+        self, experiment: Experiment, target: Services, destination: str = "", *, dry_run: bool = False
+    ) -> TransferReport:
+        """Copy an experiment, with all that belongs to it and every identity, to the home of another request.
+
+        What was interrupted is simply asked for again. The source is not changed.
+
+        Parameters
+        ----------
+        target
+            The request whose configuration names the new home.
+        destination
+            Where in it; by default its workspace.
+
+        Raises
+        ------
+        DataServiceError
+            A record or file cannot be read or written, or a file arrived with another content.
+        """
+        from bioimageit_core.exchange.transfer import transfer_experiment
+
+        return transfer_experiment(
+            experiment,
+            self.data_service,
+            target.data_service,
+            destination or target.default_workspace(),
+            dry_run=dry_run,
+            observers=self.observers,
+        )
+
+    def query_homes(
+        self, others: Mapping[str, Services], dataset_name: str, query: str = "", origin_output_name: str = ""
+    ) -> Iterator[Hit]:
+        """Give what a query selects in every experiment of this home, called ``here``, and of others.
+
+        Parameters
+        ----------
+        others
+            Requests of other homes, by a name for each.
+        """
+        from bioimageit_core.exchange.federation import query_homes
+
+        homes = {"here": self, **others}
+        places = {name: (home.data_service, home.default_workspace()) for name, home in homes.items()}
+        return query_homes(places, dataset_name, query, origin_output_name)

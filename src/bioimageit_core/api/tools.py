@@ -1,0 +1,215 @@
+"""What one can ask about tools, and what one can have done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from bioimageit_core.api.services import Services
+
+if TYPE_CHECKING:
+    from bioimageit_core.containers import (
+        Experiment,
+        Job,
+        Pipeline,
+        Run,
+        Tool,
+        ToolIndexContainer,
+        ToolsCategoryContainer,
+    )
+    from bioimageit_core.jobs import Limits, Plan, Stop
+
+__all__ = ["ToolRequests"]
+
+
+class ToolRequests(Services):
+    """The part of `Request` about tools and runs."""
+
+    def search_tool(self, keyword: str = "") -> list[ToolIndexContainer]:
+        """List the tools that a keyword finds; all for ``''``."""
+        return self.tools_service.search(keyword)
+
+    def get_tool(self, fullname: str) -> Tool:
+        """Read the tool of a full name, ``{id}_v{version}``."""
+        return self.tools_service.get_tool(fullname)
+
+    def get_tool_from_uri(self, uri: str) -> Tool:
+        """Read the tool that a wrapper describes."""
+        return self.tools_service.read_tool(uri)
+
+    def get_categories(self, parent: str) -> list[ToolsCategoryContainer]:
+        """List the categories in the category `parent`."""
+        return self.tools_service.get_categories(parent)
+
+    def get_category_tools(self, category: str) -> list[ToolIndexContainer]:
+        """List the tools of a category."""
+        return self.tools_service.get_category_tools(category)
+
+    def export_tools_to_json(self, path: str) -> None:
+        """Write what is known of all tools to a JSON file.
+
+        Raises
+        ------
+        ToolsServiceError
+            The file cannot be written.
+        """
+        from bioimageit_core.api.export import export_tools
+
+        export_tools(self, path)
+
+    def get_pipeline(self, uri: str) -> Pipeline:
+        """Read a pipeline from its JSON file."""
+        return self.tools_service.get_pipeline(uri)
+
+    def exec(self, tool: Tool, **values: Any) -> dict[str, list[str]]:
+        """Execute a tool on files; nothing is recorded.
+
+        Parameters
+        ----------
+        values
+            By name: the path of each input, the path that each output is to have, and parameters.
+
+        Returns
+        -------
+        dict
+            Paths of the files that the tool wrote, by the name of the output.
+
+        Raises
+        ------
+        RunnerExecError
+            The command failed; the error has its argv, exit status and the end of its stderr.
+        ToolsServiceError
+            A value does not fit the tool, or an input is not there.
+        """
+        from bioimageit_core.jobs import exec_tool
+
+        return exec_tool(tool, values, runner=self.runner_service, observers=self.observers, job_id=self.new_job())
+
+    def run(
+        self,
+        job: Job,
+        *,
+        dry_run: bool = False,
+        workers: int | None = None,
+        reuse: bool = True,
+        resume: bool = True,
+        broadcast: Collection[str] = (),
+        preflight: bool = True,
+        limits: Limits | None = None,
+        stop: Stop | None = None,
+    ) -> Run:
+        """Run a tool over a selection, and record what came of each item that succeeded.
+
+        Parameters
+        ----------
+        dry_run
+            Only plan: the run that is returned lists the items and what would become of them.
+        workers
+            How many items to work on at a time; None for what suits the runner.
+        reuse
+            Whether results of the same work in other datasets of the experiment are taken over.
+        resume
+            Whether items that were done before are skipped.
+        broadcast
+            Inputs whose one data goes with every item.
+        preflight
+            Whether inputs that the tool does not accept refuse the job before it begins.
+        limits
+            What one item may take.
+        stop
+            How another thread asks the job to stop.
+
+        Raises
+        ------
+        JobFailedError
+            Items failed; it has the run, with the others recorded, and an error for each.
+        PairingError
+            The selections cannot be paired by their common origin.
+        """
+        from bioimageit_core.jobs import run_job
+
+        return run_job(
+            job,
+            data=self.data_service,
+            runner=self.runner_service,
+            user=self.config.user_name,
+            formats=self.formats,
+            observers=self.observers,
+            job_id=0 if dry_run else self.new_job(),
+            dry_run=dry_run,
+            workers=workers,
+            reuse=reuse,
+            resume=resume,
+            broadcast=broadcast,
+            preflight=preflight,
+            limits=limits,
+            stop=stop,
+        )
+
+    def plan(
+        self,
+        job: Job,
+        *,
+        reuse: bool = True,
+        resume: bool = True,
+        broadcast: Collection[str] = (),
+        preflight: bool = True,
+    ) -> Plan:
+        """Say what `run` would do, item by item, and why; nothing is written."""
+        from bioimageit_core.jobs import plan_job
+
+        return plan_job(
+            job,
+            data=self.data_service,
+            runner=self.runner_service,
+            reuse=reuse,
+            resume=resume,
+            broadcast=broadcast,
+            preflight=preflight,
+        )
+
+    def run_pipeline(
+        self,
+        experiment: Experiment,
+        pipeline: Pipeline,
+        *,
+        workers: int | None = None,
+        reuse: bool = True,
+        resume: bool = True,
+        preflight: bool = True,
+        limits: Limits | None = None,
+        stop: Stop | None = None,
+    ) -> list[Run]:
+        """Run the steps of a pipeline, each after those that it reads from, and return their runs.
+
+        Parameters
+        ----------
+        workers
+            How many items to work on at a time, in all steps together.
+        reuse, resume, preflight, limits, stop
+            As in `run`.
+
+        Raises
+        ------
+        JobFailedError
+            Items failed, or steps were not run because items that they need did.
+        """
+        from bioimageit_core.jobs import run_pipeline
+
+        return run_pipeline(
+            experiment,
+            pipeline,
+            data=self.data_service,
+            tools=self.tools_service,
+            runner=self.runner_service,
+            user=self.config.user_name,
+            observers=self.observers,
+            job_id=self.new_job(),
+            workers=workers,
+            stop=stop,
+            formats=self.formats,
+            reuse=reuse,
+            resume=resume,
+            preflight=preflight,
+            limits=limits,
+        )

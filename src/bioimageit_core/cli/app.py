@@ -1,0 +1,61 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bioimageit_core import __version__
+from bioimageit_core.cli import experiments, moving, plugins, processing, queries, tools
+from bioimageit_core.cli.session import Session
+from bioimageit_core.cli.status import STATUS_HELP, Commands
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    cls=Commands,
+    name="bioimageit",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=STATUS_HELP,
+)
+
+
+@app.callback()
+def configure(
+    ctx: typer.Context,
+    config: Annotated[
+        str, typer.Option("--config", "-c", metavar="FILE", help="Configuration to use in place of the user's own.")
+    ] = "",
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from, and log more.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=lambda v: _show_version(v)
+        ),
+    ] = False,
+) -> None:
+    """One place for your images and everything done to them.
+
+    An experiment holds imported images with their annotations, and the results of every tool that was run on them.
+    """
+    if not isinstance(ctx.obj, Session):
+        ctx.obj = Session(config, debug)
+    ctx.call_on_close(ctx.obj.close)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"bioimageit {__version__}")
+        raise typer.Exit
+
+
+experiments.register(app)
+queries.register(app)
+processing.register(app)
+moving.register(app)
+app.add_typer(tools.app, name="tools")
+app.add_typer(plugins.app, name="plugins")

@@ -1,0 +1,95 @@
+"""The command that moves experiments between homes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bioimageit_core.cli.examples import examples
+from bioimageit_core.cli.experiments import ExperimentArgument, JsonOption
+from bioimageit_core.cli.session import session_of
+from bioimageit_core.cli.status import Status
+
+if TYPE_CHECKING:
+    from bioimageit_core.api import Request
+    from bioimageit_core.containers import Experiment
+    from bioimageit_core.exchange.transfer import TransferReport
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        epilog=examples(
+            "transfer nuclei /archive/workspace",
+            "transfer nuclei s3://bucket/workspace --dry-run",
+            "transfer nuclei lab-server.json",
+        )
+    )(transfer)
+
+
+def transfer(
+    ctx: typer.Context,
+    experiment: ExperimentArgument,
+    destination: Annotated[
+        str,
+        typer.Argument(
+            help="The new home: a configuration (ends with .json), a URL for FSSPEC, or a folder for LOCAL."
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be done.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy an experiment to another home, with results, runs, lineage and every identity.
+
+    Files are verified at both ends. A transfer that was interrupted is simply run again. What the new home cannot hold
+    as the old one did is told; then the exit status is 4.
+    """
+    session = session_of(ctx)
+    found = session.experiment(experiment)
+    target, place = open_home(destination)
+    with session.progress(f"transferring {found.name}"):
+        report = session.request.transfer(found, target, place, dry_run=dry_run)
+    show(found, report, dry_run, as_json)
+    if report.not_held:
+        raise typer.Exit(Status.PARTIAL)
+
+
+def open_home(place: str) -> tuple[Request, str]:
+    """Make the request of a home that a user names, and say where in it experiments go.
+
+    Parameters
+    ----------
+    place
+        A configuration file (ends with ``.json``), a URL of FSSPEC, or a directory of LOCAL.
+    """
+    from bioimageit_core.api import Request
+
+    if place.endswith(".json"):
+        return Request(place, log=False), ""
+    request = Request(log=False)
+    settings: dict[str, Any] = {"service": "FSSPEC" if "://" in place else "LOCAL"}
+    if request.config.service_name("metadata") == settings["service"]:
+        settings |= request.config.service_options("metadata")
+    request.config.config["metadata"] = settings
+    return request, place if "://" in place else os.path.abspath(place)
+
+
+def show(experiment: Experiment, report: TransferReport, dry_run: bool, as_json: bool) -> None:
+    """Show what was moved, and what the new home does not hold as the old one did."""
+    from bioimageit_core.cli.output import show_json, show_text
+
+    if as_json:
+        show_json({"experiment": experiment.md_uri, "dry_run": dry_run, **dataclasses.asdict(report)})
+        return
+    there = f", {report.present} were there already" if report.present else ""
+    verb = "would be moved" if dry_run else "moved"
+    show_text(f"{report.moved} data in {report.datasets} datasets {verb}{there}; {report.runs} runs")
+    for line in report.not_held:
+        show_text(f"not as it was: {line}")
+    if report.md_uri:
+        show_text(f"now at {report.md_uri}")

@@ -1,0 +1,58 @@
+"""What ``bioimageit replay`` does and shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bioimageit_core.cli.output import show_json, show_table, show_text
+
+if TYPE_CHECKING:
+    from bioimageit_core.cli.session import Session
+    from bioimageit_core.containers import Experiment
+    from bioimageit_core.jobs.replay import Verdict
+
+__all__ = ["replay", "show"]
+
+
+def replay(
+    session: Session, experiment: Experiment, name: str, tolerance: float, folder: str, workers: int | None
+) -> list[Verdict]:
+    """Execute the record of a dataset again, elsewhere, and compare what comes out with what is stored.
+
+    Raises
+    ------
+    NotFoundError
+        The experiment has no such dataset.
+    JobError
+        Nothing was recorded of how the dataset was made.
+    """
+    from bioimageit_core.jobs.replay import replay_dataset
+
+    request = session.request
+    dataset = request.get_dataset_from_uri(session.dataset_info(experiment, name).url)
+    with session.progress(f"replaying {name}"):
+        return replay_dataset(
+            request.data_service,
+            request.tools_service,
+            request.runner_service,
+            experiment,
+            dataset,
+            tolerance=tolerance,
+            work_dir=folder,
+            workers=workers,
+            observers=request.observers,
+        )
+
+
+def show(dataset: str, verdicts: Sequence[Verdict], as_json: bool) -> None:
+    """Show the verdict on each output."""
+    if as_json:
+        show_json({"dataset": dataset, "verdicts": [dataclasses.asdict(verdict) for verdict in verdicts]})
+        return
+    rows = ((each.data or each.item, each.output, each.verdict, each.detail) for each in verdicts)
+    show_table(["data", "output", "verdict", "why"], rows, count=len(verdicts))
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    show_text(f"\n{dataset}: {', '.join(f'{number} {verdict}' for verdict, number in counts.most_common())}")

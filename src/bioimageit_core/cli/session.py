@@ -1,0 +1,168 @@
+"""What the commands share: the request, and how a user names things."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from bioimageit_core.core.exceptions import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from bioimageit_core.api import Request
+    from bioimageit_core.containers import Data, DatasetInfo, Experiment
+
+__all__ = ["EXPERIMENT_HELP", "Session", "UnknownNameError", "folder_of", "session_of"]
+
+EXPERIMENT_HELP = "Its name in the workspace; or a path or URI, which has a '/' in it or is a folder here."
+
+
+class Session:
+    """One call of the command: its configuration, and the request made from it when it is first used."""
+
+    def __init__(
+        self, config_file: str = "", is_debug: bool = False, make_request: Callable[..., Any] | None = None
+    ) -> None:
+        self.config_file = config_file
+        self.is_debug = is_debug
+        self._make_request = make_request
+
+    @cached_property
+    def request(self) -> Request:
+        """The connected request."""
+        make = self._make_request
+        if make is None:
+            from bioimageit_core.api import Request
+
+            make = Request
+        request: Request = make(self.config_file, debug=self.is_debug, log=True)
+        request.connect()
+        return request
+
+    def close(self) -> None:
+        """End the log, if a request was made."""
+        if "request" in self.__dict__:
+            self.request.close()
+
+    @contextlib.contextmanager
+    def progress(self, title: str) -> Iterator[Any]:
+        """Show a progress bar on a terminal while the request works."""
+        from bioimageit_core.cli.progress import ProgressObserver
+
+        with ProgressObserver(title) as observer:
+            self.request.add_observer(observer)
+            try:
+                yield observer
+            finally:
+                self.request.remove_observer(observer)
+
+    def experiment(self, name: str) -> Experiment:
+        """Find the experiment that the user named: a path or URI, or a name in the workspace.
+
+        Raises
+        ------
+        NotFoundError
+            There is none of that name; the error names those that are like it.
+        ConflictError
+            Several are called so.
+        """
+        if _is_uri(name):
+            return self.request.get_experiment(name)
+        found = self.request.get_workspace_experiments()
+        named = [entry for entry in found if name in (entry["info"].name, folder_of(entry["md_uri"]))]
+        exact = [entry for entry in named if entry["info"].name == name] or named
+        if not exact:
+            raise UnknownNameError("experiment", name, "the workspace", [entry["info"].name for entry in found])
+        if len(exact) > 1:
+            where = ", ".join(entry["md_uri"] for entry in exact)
+            raise ConflictError(f"several experiments are named {name!r}; give the path of one: {where}")
+        experiment: Experiment = self.request.get_experiment(exact[0]["md_uri"])
+        return experiment
+
+    def dataset_info(self, experiment: Experiment, name: str) -> DatasetInfo:
+        """Find a dataset of an experiment by its name.
+
+        Raises
+        ------
+        NotFoundError
+            The experiment has none of that name.
+        """
+        infos = [experiment.raw_dataset, *experiment.processed_datasets]
+        for info in infos:
+            if info.name == name:
+                return info
+        raise UnknownNameError("dataset", name, f"experiment {experiment.name!r}", [info.name for info in infos])
+
+    def data(self, experiment: Experiment, dataset: str, name: str) -> Data:
+        """Find a data of a dataset by its name, its name without extension, its URI or its uuid.
+
+        Raises
+        ------
+        NotFoundError
+            The dataset has no such data.
+        ConflictError
+            Several are called so.
+        """
+        from bioimageit_core.core.annotate import stem_of
+
+        self.dataset_info(experiment, dataset)
+        found: list[Data] = list(self.request.query(experiment, dataset, ""))
+        for names in (
+            lambda data: (data.md_uri, data.uuid),
+            lambda data: (data.name,),
+            lambda data: (stem_of(data.name),),
+        ):
+            named = [data for data in found if name in names(data)]
+            if len(named) > 1:
+                which = ", ".join(data.uuid or data.md_uri for data in named)
+                raise ConflictError(f"several data of {dataset!r} are named {name!r}; give the uuid of one: {which}")
+            if named:
+                return named[0]
+        raise UnknownNameError("data", name, f"dataset {dataset!r}", [data.name for data in found])
+
+
+class UnknownNameError(NotFoundError):
+    """Nothing has the name that the user gave."""
+
+    def __init__(self, kind: str, name: str, place: str, names: list[str]) -> None:
+        Exception.__init__(self, kind, name, place, names)
+        self.kind = kind
+        self.uri = name
+        self.place = place
+        self.names = names
+
+    def __str__(self) -> str:
+        similar = difflib.get_close_matches(self.uri, self.names, 3, 0.5)
+        if similar:
+            hint = f"did you mean {' or '.join(map(repr, similar))}?"
+        elif self.names:
+            more = ", …" if len(self.names) > 5 else ""
+            hint = f"it has {', '.join(self.names[:5])}{more}"
+        else:
+            hint = "it has none"
+        return f"no {self.kind} {self.uri!r} in {self.place}: {hint}"
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """Return the session of a call."""
+    root = ctx.find_root()
+    if not isinstance(root.obj, Session):
+        root.obj = Session(root.params.get("config") or "")
+    return root.obj
+
+
+def _is_uri(name: str) -> bool:
+    return (
+        "/" in name or os.sep in name or name in (".", "..") or os.path.exists(os.path.join(name, "experiment.md.json"))
+    )
+
+
+def folder_of(md_uri: str) -> str:
+    """Return the name of the folder that an experiment is kept in."""
+    path = md_uri.replace("\\", "/").rstrip("/")
+    return os.path.basename(path.removesuffix("/experiment.md.json"))

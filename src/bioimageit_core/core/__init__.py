@@ -1,0 +1,1 @@
+"""What every layer above shares; no plugin, no network, no printing."""

@@ -1,0 +1,379 @@
+"""Containers and the documents that keep them: the one place that knows their shape.
+
+A document is a dict as JSON gives it. Reading validates it against the types below, resolves its URLs, and keeps what
+it says beyond the published keys in the container's ``extra``. Writing gives the published keys in their order, then
+``extra``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from bioimageit_core.containers import (
+    Container,
+    Data,
+    Dataset,
+    DatasetInfo,
+    Experiment,
+    ProcessedData,
+    ProcessedDataInputContainer,
+    RawData,
+    Run,
+    RunInputContainer,
+    RunParameterContainer,
+)
+from bioimageit_core.core.exceptions import DocumentError
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Document",
+    "Record",
+    "container_of",
+    "document_of",
+    "kind_of",
+]
+
+Document: TypeAlias = dict[str, Any]
+Record: TypeAlias = Experiment | Dataset | RawData | ProcessedData | Run
+Url: TypeAlias = Callable[[str], str]
+
+FORMAT_VERSION = 1
+"""What a document that says something new may carry as ``format_version``; a larger one is refused."""
+
+
+class _Part(msgspec.Struct):
+    """A part of a document: lenient about what is missing, strict about types."""
+
+
+class _Information(_Part):
+    name: str = ""
+    author: str = ""
+    date: str = ""
+
+
+class _Link(_Part):
+    uuid: str = ""
+    url: str = ""
+    name: str = ""
+
+
+class _Common(_Part):
+    name: str = ""
+    author: str = ""
+    date: str = ""
+    format: str = ""
+    url: str = ""
+
+
+class _Input(_Part):
+    name: str = ""
+    url: str = ""
+    uuid: str = ""
+    type: Literal["raw", "processed"] = "raw"
+
+
+class _Output(_Part):
+    name: str = ""
+    label: str = ""
+
+
+class _RawOrigin(_Part):
+    type: Literal["raw"] = "raw"
+
+
+class _ProcessedOrigin(_Part):
+    type: Literal["processed"] = "processed"
+    run: _Link = msgspec.field(default_factory=_Link)
+    inputs: list[_Input] = []
+    output: _Output = msgspec.field(default_factory=_Output)
+
+
+class _Process(_Part):
+    name: str = ""
+    url: str = ""
+
+
+class _RunInput(_Part):
+    name: str = ""
+    dataset: str = ""
+    query: str = ""
+    origin_output_name: str = ""
+
+
+class _RunParameter(_Part):
+    name: str = ""
+    value: Any = ""
+
+
+class _Experiment(_Part):
+    information: _Information
+    uuid: str = ""
+    raw_dataset: _Link = msgspec.field(default_factory=_Link)
+    processed_datasets: list[_Link] = []
+    keys: list[str] = []
+
+
+class _Dataset(_Part):
+    urls: list[_Link]
+    uuid: str = ""
+    name: str = ""
+
+
+class _RawData(_Part):
+    common: _Common
+    uuid: str = ""
+    origin: _RawOrigin = msgspec.field(default_factory=_RawOrigin)
+    metadata: dict[str, Any] = {}
+    key_value_pairs: dict[str, Any] = {}
+
+
+class _ProcessedData(_Part):
+    common: _Common
+    origin: _ProcessedOrigin
+    uuid: str = ""
+
+
+class _Run(_Part):
+    process: _Process
+    uuid: str = ""
+    processed_dataset: _Link = msgspec.field(default_factory=_Link)
+    inputs: list[_RunInput] = []
+    parameters: list[_RunParameter] = []
+
+
+def kind_of(document: Document) -> str:
+    """Say what a document describes, ``experiment`` or ``raw data`` for example; ``''`` where nothing tells."""
+    if "common" in document:
+        origin = document.get("origin")
+        kind = origin.get("type") if isinstance(origin, dict) else "raw"
+        return "processed data" if kind == "processed" else "raw data"
+    return next((kind for key, kind in _TELLING_KEYS.items() if key in document), "")
+
+
+_TELLING_KEYS = {"information": "experiment", "urls": "dataset", "process": "run"}
+
+
+def container_of(kind: type[Any], document: Document, md_uri: str, resolve: Url) -> Any:
+    """Make the container that a document describes.
+
+    Parameters
+    ----------
+    kind
+        `Experiment`, `Dataset`, `RawData`, `ProcessedData` or `Run`.
+    resolve
+        Makes an absolute URI of a URL that stands in the document; raises where it must not be followed.
+
+    Raises
+    ------
+    DocumentError
+        The document is not of that kind, a value has the wrong type, or a newer version wrote it.
+    """
+    version = document.get("format_version", FORMAT_VERSION)
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise DocumentError(
+            md_uri,
+            f"was written in format version {version!r}; this software reads up to {FORMAT_VERSION}",
+            "$.format_version",
+        )
+    struct, make = _KINDS[kind]
+    try:
+        part = msgspec.convert(document, struct)
+    except msgspec.ValidationError as error:
+        raise _explain(error, kind, document, md_uri) from error
+    container = make(part, resolve)
+    container.md_uri, container.uuid = md_uri, part.uuid
+    container.extra = _unknown(document, _SHAPES[kind])
+    return container
+
+
+def _explain(error: Exception, kind: type[Any], document: Document, md_uri: str) -> DocumentError:
+    expected, found = _TITLES[kind], kind_of(document)
+    if found and found != expected:
+        return DocumentError(md_uri, f"expected {expected}, found {found}")
+    message, _, field = str(error).partition(" - at `")
+    message = message.replace("Object missing", "lacks the").replace("Expected", "expected")
+    return DocumentError(md_uri, message, field.rstrip("`"))
+
+
+def _experiment(part: _Experiment, resolve: Url) -> Experiment:
+    def info(link: _Link) -> DatasetInfo:
+        return DatasetInfo(link.name, resolve(link.url), link.uuid)
+
+    about = part.information
+    datasets = [info(link) for link in part.processed_datasets]
+    return Experiment("", "", about.name, about.author, about.date, info(part.raw_dataset), datasets, part.keys)
+
+
+def _dataset(part: _Dataset, resolve: Url) -> Dataset:
+    return Dataset("", "", part.name, [Container(resolve(link.url), link.uuid) for link in part.urls])
+
+
+def _fill(data: Data, common: _Common, resolve: Url) -> None:
+    data.name, data.author, data.date, data.format = common.name, common.author, common.date, common.format
+    data.uri = resolve(common.url)
+
+
+def _raw_data(part: _RawData, resolve: Url) -> RawData:
+    data = RawData(key_value_pairs=part.key_value_pairs, metadata=part.metadata)
+    _fill(data, part.common, resolve)
+    return data
+
+
+def _processed_data(part: _ProcessedData, resolve: Url) -> ProcessedData:
+    origin = part.origin
+    data = ProcessedData(run=Container(resolve(origin.run.url), origin.run.uuid))
+    for link in origin.inputs:
+        data.inputs.append(ProcessedDataInputContainer(link.name, resolve(link.url), link.uuid, link.type))
+    data.set_output(origin.output.name, origin.output.label)
+    _fill(data, part.common, resolve)
+    return data
+
+
+def _run(part: _Run, resolve: Url) -> Run:
+    run = Run(processed_dataset=Container(resolve(part.processed_dataset.url), part.processed_dataset.uuid))
+    run.set_process(part.process.name, part.process.url)
+    run.parameters = [RunParameterContainer(item.name, item.value) for item in part.parameters]
+    run.inputs = [RunInputContainer(i.name, i.dataset, i.query, i.origin_output_name) for i in part.inputs]
+    return run
+
+
+_KINDS: dict[type[Any], tuple[type[Any], Callable[[Any, Url], Any]]] = {
+    Experiment: (_Experiment, _experiment),
+    Dataset: (_Dataset, _dataset),
+    RawData: (_RawData, _raw_data),
+    ProcessedData: (_ProcessedData, _processed_data),
+    Run: (_Run, _run),
+}
+_TITLES = {
+    Experiment: "experiment",
+    Dataset: "dataset",
+    RawData: "raw data",
+    ProcessedData: "processed data",
+    Run: "run",
+}
+
+# The keys that containers have fields for. What stands in a document beyond these is its ``extra``; a dict means
+# that the keys below are looked at too, None that the value is the field's as a whole.
+_LINK: dict[str, Any] = {"name": None, "url": None, "uuid": None}
+_COMMON: dict[str, Any] = {"name": None, "author": None, "date": None, "format": None, "url": None}
+_SHAPES: dict[type[Any], dict[str, Any]] = {
+    Experiment: {
+        "uuid": None,
+        "information": {"name": None, "author": None, "date": None},
+        "raw_dataset": _LINK,
+        "processed_datasets": None,
+        "keys": None,
+    },
+    Dataset: {"uuid": None, "name": None, "urls": None},
+    RawData: {"uuid": None, "origin": {"type": None}, "common": _COMMON, "metadata": None, "key_value_pairs": None},
+    ProcessedData: {
+        "uuid": None,
+        "common": _COMMON,
+        "origin": {"type": None, "run": _LINK, "inputs": None, "output": {"name": None, "label": None}},
+    },
+    Run: {
+        "uuid": None,
+        "process": {"name": None, "url": None},
+        "processed_dataset": {"uuid": None, "url": None},
+        "inputs": None,
+        "parameters": None,
+    },
+}
+
+
+def _unknown(document: Mapping[str, Any], shape: Mapping[str, Any]) -> Document:
+    found: Document = {}
+    for key, value in document.items():
+        if key not in shape:
+            found[key] = value
+        elif shape[key] is not None and isinstance(value, dict) and (inner := _unknown(value, shape[key])):
+            found[key] = inner
+    return found
+
+
+def document_of(record: Any, relate: Url) -> Document:
+    """Make the document that keeps a container; `relate` makes the URLs in it relative to where it will stand."""
+    document = next(write for kind, write in _WRITERS.items() if isinstance(record, kind))(record, relate)
+    return _with_extra(document, record.extra) if record.extra else document
+
+
+def _with_extra(document: Document, extra: Mapping[str, Any]) -> Document:
+    for key, value in extra.items():
+        if key not in document:
+            document[key] = value
+        elif isinstance(value, dict) and isinstance(document[key], dict):
+            _with_extra(document[key], value)
+    return document
+
+
+def _experiment_document(experiment: Experiment, relate: Url) -> Document:
+    def link(info: DatasetInfo) -> Document:
+        return {"name": info.name, "url": relate(info.url), "uuid": info.uuid}
+
+    return {
+        "uuid": experiment.uuid,
+        "information": {"name": experiment.name, "author": experiment.author, "date": experiment.date},
+        "raw_dataset": link(experiment.raw_dataset),
+        "processed_datasets": [link(info) for info in experiment.processed_datasets],
+        "keys": list(experiment.keys),
+    }
+
+
+def _dataset_document(dataset: Dataset, relate: Url) -> Document:
+    urls = [{"uuid": item.uuid, "url": relate(item.md_uri)} for item in dataset.uris]
+    return {"uuid": dataset.uuid, "name": dataset.name, "urls": urls}
+
+
+def _common_document(data: Data, relate: Url) -> Document:
+    about = {"name": data.name, "author": data.author, "date": data.date, "format": data.format}
+    return {**about, "url": relate(data.uri)}
+
+
+def _raw_document(data: RawData, relate: Url) -> Document:
+    return {
+        "uuid": data.uuid,
+        "origin": {"type": "raw"},
+        "common": _common_document(data, relate),
+        "metadata": dict(data.metadata),
+        "key_value_pairs": dict(data.key_value_pairs),
+    }
+
+
+def _processed_document(data: ProcessedData, relate: Url) -> Document:
+    inputs = [{"name": i.name, "url": relate(i.uri), "uuid": i.uuid, "type": i.type} for i in data.inputs]
+    output = {"name": data.output.get("name", ""), "label": data.output.get("label", "")}
+    return {
+        "uuid": data.uuid,
+        "common": _common_document(data, relate),
+        "origin": {
+            "type": "processed",
+            "run": {"url": relate(data.run.md_uri), "uuid": data.run.uuid},
+            "inputs": inputs,
+            "output": output,
+        },
+    }
+
+
+def _run_document(run: Run, relate: Url) -> Document:
+    return {
+        "uuid": run.uuid,
+        "process": {"name": run.process_name, "url": run.process_uri},
+        "processed_dataset": {"uuid": run.processed_dataset.uuid, "url": relate(run.processed_dataset.md_uri)},
+        "inputs": [
+            {"name": i.name, "dataset": i.dataset, "query": i.query, "origin_output_name": i.origin_output_name}
+            for i in run.inputs
+        ],
+        "parameters": [{"name": p.name, "value": p.value} for p in run.parameters],
+    }
+
+
+_WRITERS: dict[type[Any], Callable[[Any, Url], Document]] = {
+    Experiment: _experiment_document,
+    Dataset: _dataset_document,
+    RawData: _raw_document,
+    ProcessedData: _processed_document,
+    Run: _run_document,
+}

@@ -1,0 +1,251 @@
+"""The ``<tests>`` of a wrapper, read: what to call it with, and what to expect."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bioimageit_core.core.exceptions import ToolsServiceError
+from bioimageit_core.core.wrappers.call import InputFile
+from bioimageit_core.core.wrappers.datatypes import datatype_of_file
+from bioimageit_core.core.wrappers.document import attributes, children, where
+from bioimageit_core.core.wrappers.model import Definition, Param, walk_params
+from bioimageit_core.core.wrappers.probe import probe
+from bioimageit_core.core.wrappers.read_inputs import is_true
+from bioimageit_core.core.wrappers.values import Collection
+from bioimageit_core.core.wrappers.verify.assertions import Assertion
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+__all__ = ["CannotRunError", "ExpectedOutput", "TestCase", "find_test_file", "read_cases"]
+
+_MAX_TEST_DATA_LEVELS = 4
+_GROUPS = ("conditional", "section", "repeat")
+
+
+class CannotRunError(ToolsServiceError):
+    """A test needs what there is not here; not the tool's fault."""
+
+
+@dataclass(frozen=True)
+class ExpectedOutput:
+    """What a test expects of an output, of an element of a collection, or of a discovered dataset."""
+
+    name: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    assertions: tuple[Assertion, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    elements: tuple[ExpectedOutput, ...] = ()
+    discovered: tuple[ExpectedOutput, ...] = ()
+    is_collection: bool = False
+
+
+@dataclass(frozen=True)
+class TestCase:
+    """One test of a wrapper.
+
+    Attributes
+    ----------
+    values, inputs
+        By the names that the test uses, flat or bare.
+    place
+        File and line.
+    """
+
+    __test__ = False
+
+    number: int
+    place: str
+    values: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    outputs: tuple[ExpectedOutput, ...]
+    stdout: tuple[Assertion, ...] = ()
+    stderr: tuple[Assertion, ...] = ()
+    command: tuple[Assertion, ...] = ()
+    command_version: tuple[Assertion, ...] = ()
+    expect_failure: bool = False
+    expect_exit_code: int | None = None
+    expect_num_outputs: int | None = None
+    seconds: float | None = None
+
+
+def read_cases(definition: Definition) -> Iterator[TestCase | tuple[int, str, ToolsServiceError]]:
+    """Give the tests of a wrapper; for one that cannot be run here, its number, place and why."""
+    for number, node in enumerate(definition.test_nodes, start=1):
+        place = where(node, definition.path)
+        try:
+            yield _Reader(definition).read(number, node, place)
+        except ToolsServiceError as error:
+            yield number, place, error
+        except (ValueError, KeyError, OSError) as error:
+            yield number, place, ToolsServiceError(f"{place}: the test cannot be read: {error}")
+
+
+def find_test_file(definition: Definition, name: str) -> str:
+    """Find a file in ``test-data`` beside the wrapper, or in that of a directory above.
+
+    Raises
+    ------
+    CannotRunError
+        It is not there.
+    """
+    directory = definition.directory
+    for _ in range(_MAX_TEST_DATA_LEVELS):
+        top = os.path.join(directory, "test-data")
+        path = os.path.normpath(os.path.join(top, name))
+        if path.startswith(top + os.sep) and os.path.exists(path):
+            return path
+        directory = os.path.dirname(directory)
+    raise CannotRunError(f"test-data/{name} is not there")
+
+
+class _Reader:
+    """Reads one test."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.values: dict[str, Any] = {}
+        self.inputs: dict[str, Any] = {}
+        self.params: dict[str, Param] = {}
+        self.bare: dict[str, list[Param]] = {}
+        for name, param in walk_params(definition.members):
+            self.params.setdefault(name, param)
+            self.bare.setdefault(param.name, []).append(param)
+
+    def read(self, number: int, node: _Element, place: str) -> TestCase:
+        self._walk(node, "")
+        exit_code, count = node.get("expect_exit_code"), node.get("expect_num_outputs")
+        return TestCase(
+            number=number,
+            place=place,
+            values=self.values,
+            inputs=self.inputs,
+            outputs=tuple(_expected(item) for item in children(node, "output", "output_collection")),
+            stdout=_assertions(node.find("assert_stdout")),
+            stderr=_assertions(node.find("assert_stderr")),
+            command=_assertions(node.find("assert_command")),
+            command_version=_assertions(node.find("assert_command_version")),
+            expect_failure=is_true(node.get("expect_failure")) or is_true(node.get("expect_test_failure")),
+            expect_exit_code=int(exit_code) if exit_code else None,
+            expect_num_outputs=int(count) if count else None,
+            seconds=float(node.get("maxseconds", "") or 0) or None,
+        )
+
+    def _walk(self, node: _Element, prefix: str) -> None:
+        turns: dict[str, int] = {}
+        for item in children(node, "param", *_GROUPS):
+            name = item.get("name", "")
+            if item.tag == "param":
+                self._param(item, f"{prefix}{name}")
+            elif item.tag == "repeat":
+                turn = turns.get(name, 0)
+                turns[name] = turn + 1
+                before = len(self.values) + len(self.inputs)
+                self._walk(item, f"{prefix}{name}_{turn}|")
+                if len(self.values) + len(self.inputs) == before:
+                    self._empty_turn(f"{prefix}{name}_{turn}|", f"{prefix}{name}_0|")
+            else:
+                self._walk(item, f"{prefix}{name}|")
+
+    def _empty_turn(self, prefix: str, pattern: str) -> None:
+        """Make a turn of a repeat that sets nothing count, by a value that is the default anyway."""
+        for name, param in self.params.items():
+            if name.startswith(pattern) and not param.is_data and param.default is not None:
+                self.values[prefix + name[len(pattern) :]] = param.default
+                return
+
+    def _lookup(self, name: str) -> Param | None:
+        import re
+
+        general = re.sub(r"_\d+\|", "_0|", name)
+        if general in self.params:
+            return self.params[general]
+        found = self.bare.get(name.rpartition("|")[2])
+        return found[0] if found else None
+
+    def _param(self, item: _Element, name: str) -> None:
+        param = self._lookup(name)
+        if param is not None and param.is_data:
+            self.inputs[name] = self._data(item, param)
+        elif item.get("value_json") is not None:
+            self.values[name] = json.loads(item.get("value_json", ""))
+        elif param is not None and param.type == "data_column" and item.get("value") is not None:
+            self.values[name] = self._columns(item.get("value", ""))
+        elif item.get("value") is not None or param is None:
+            self.values[name] = item.get("value", "")
+
+    def _columns(self, text: str) -> str:
+        """Let a test name a column by its header."""
+        headers: list[str] = []
+        for value in self.inputs.values():
+            first = value[0] if isinstance(value, list) and value else value
+            if isinstance(first, InputFile) and first.metadata.get("column_names"):
+                headers = first.metadata["column_names"].split(",")
+        return ",".join(
+            str(headers.index(part) + 1) if part in headers and not part.isdigit() else part for part in text.split(",")
+        )
+
+    def _data(self, item: _Element, param: Param) -> Any:
+        collection = item.find("collection")
+        if collection is not None:
+            return self._collection(collection)
+        value = item.get("value") or item.get("location", "").rpartition("/")[2]
+        if not value:
+            return None
+        names = [part.strip() for part in value.split(",")] if param.multiple else [value]
+        files = [self._file(item, name) for name in names if name]
+        if param.type == "data_collection":
+            return files
+        return files if param.multiple else files[0]
+
+    def _collection(self, node: _Element) -> Collection:
+        elements: dict[str, InputFile | Collection] = {}
+        for item in children(node, "element"):
+            inner = item.find("collection")
+            name = item.get("name", "")
+            elements[name] = (
+                self._collection(inner)
+                if inner is not None
+                else self._file(item, item.get("value") or item.get("location", "").rpartition("/")[2])
+            )
+        return Collection(node.get("type", "list"), elements, node.get("name", ""))
+
+    def _file(self, item: _Element, name: str) -> InputFile:
+        try:
+            path = find_test_file(self.definition, name)
+        except CannotRunError:
+            if item.get("location"):
+                raise CannotRunError(f"its input {name!r} would have to be downloaded") from None
+            raise
+        if item.find("composite_data") is not None:
+            raise CannotRunError("its input is a composite dataset of Galaxy")
+        kind = item.get("ftype") or datatype_of_file(path).name
+        facts, sniffed = probe(path, kind)
+        facts |= {entry.get("name", ""): entry.get("value", "") for entry in children(item, "metadata")}
+        return InputFile(path, os.path.basename(name.rstrip("/")), item.get("ftype") or sniffed, facts)
+
+
+def _expected(item: _Element) -> ExpectedOutput:
+    return ExpectedOutput(
+        name=item.get("name", "") or item.get("designation", ""),
+        facts=attributes(item),
+        assertions=_assertions(item.find("assert_contents")),
+        metadata={entry.get("name", ""): entry.get("value", "") for entry in children(item, "metadata")},
+        elements=tuple(_expected(entry) for entry in children(item, "element")),
+        discovered=tuple(_expected(entry) for entry in children(item, "discovered_dataset")),
+        is_collection=item.tag == "output_collection",
+    )
+
+
+def _assertions(node: _Element | None) -> tuple[Assertion, ...]:
+    found = []
+    for item in children(node):
+        facts = attributes(item)
+        # the older form: <assert tag="has_text" .../>
+        name = str(facts.pop("tag", "")) if item.tag == "assert" else str(item.tag)
+        found.append(Assertion(name, facts, _assertions(item)))
+    return tuple(found)

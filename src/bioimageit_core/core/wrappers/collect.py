@@ -1,0 +1,207 @@
+"""What an execution left: the outputs, those from the working directory, and those that are discovered."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bioimageit_core.core.exceptions import ToolsServiceError
+from bioimageit_core.core.wrappers.call import Call, OutputFile
+from bioimageit_core.core.wrappers.datatypes import datatype_of_file
+from bioimageit_core.core.wrappers.galaxy_call import WORK_DIR, staged_output
+from bioimageit_core.core.wrappers.model import Definition, Discovery
+from bioimageit_core.core.wrappers.specs import OutputSpec, specs_of
+from bioimageit_core.core.wrappers.values import State
+
+__all__ = ["Found", "collect", "discover"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dataset that was discovered."""
+
+    designation: str
+    path: str
+    extension: str
+
+
+def collect(definition: Definition, state: State, call: Call, *, is_complete: bool = True) -> list[OutputFile]:
+    """Find what a call left, and move each output to where its caller wants it.
+
+    Parameters
+    ----------
+    is_complete
+        Whether an output that is not there is an error.
+
+    Raises
+    ------
+    ToolsServiceError
+        The tool wrote nothing for an output; the message names output and path.
+    """
+    found: list[OutputFile] = []
+    missing: list[str] = []
+    for spec in specs_of(definition, state):
+        files = list(_files_of(definition, spec, call))
+        if not files and not spec.is_discovered and not (spec.is_collection and not spec.elements):
+            missing.append(f"{spec.name!r} ({spec.from_work_dir or call.outputs.get(spec.name, 'its elements')})")
+        found.extend(files)
+    if missing and is_complete:
+        raise ToolsServiceError(f"tool {definition.name!r} ended well, but wrote nothing for {', '.join(missing)}")
+    return found
+
+
+def _files_of(definition: Definition, spec: OutputSpec, call: Call) -> Iterator[OutputFile]:
+    if definition.dialect == "plain":
+        path = call.outputs[spec.name]
+        if os.path.exists(path):
+            yield OutputFile(spec.name, path, spec.format, spec.label)
+        return
+    work_dir = os.path.join(call.job_dir, WORK_DIR)
+    if not spec.is_collection:
+        staged = staged_output(call.job_dir, spec.name)
+        source = _from_work_dir(spec.from_work_dir, work_dir) or _or_files_dir(staged)
+        if source:
+            yield OutputFile(spec.name, _moved(source, call.outputs.get(spec.name, "")), spec.format, spec.label)
+    for index, (key, element) in enumerate(spec.elements.items()):
+        staged = staged_output(call.job_dir, f"{spec.name}_{index}")
+        source = _from_work_dir(element.from_work_dir, work_dir) or (staged if os.path.exists(staged) else "")
+        if source:
+            yield OutputFile(spec.name, source, element.format, spec.label, key)
+    discoveries = spec.output.discoveries if spec.output is not None else ()
+    is_taken = False
+    for discovery in discoveries:
+        for item in discover(discovery, work_dir):
+            kind = discovery.format or item.extension or (spec.datatype if spec.is_collection else "")
+            if discovery.format in ("", "input") and item.extension:
+                kind = item.extension
+            kind = kind or spec.datatype
+            if discovery.assign_primary and not is_taken:
+                is_taken = True
+                path = _moved(item.path, call.outputs.get(spec.name, ""))
+                yield OutputFile(spec.name, path, _format(path, kind), spec.label)
+            else:
+                yield OutputFile(spec.name, item.path, _format(item.path, kind), spec.label, item.designation)
+
+
+def _format(path: str, kind: str) -> str:
+    from bioimageit_core.core.wrappers.datatypes import datatype, format_of
+
+    return format_of(kind if kind and kind != "data" else datatype_of_file(path).name) or datatype(kind).format
+
+
+def _or_files_dir(staged: str) -> str:
+    """Give an output that the tool wrote, or the one thing in its directory of extra files."""
+    if os.path.exists(staged):
+        return staged
+    files_dir = f"{staged.removesuffix('.dat')}_files"
+    if os.path.isdir(files_dir):
+        entries = sorted(os.listdir(files_dir))
+        return os.path.join(files_dir, entries[0]) if len(entries) == 1 else files_dir
+    return ""
+
+
+def _from_work_dir(pattern: str, work_dir: str) -> str:
+    if not pattern:
+        return ""
+    for candidate in (pattern, pattern.strip()):
+        path = os.path.normpath(os.path.join(work_dir, candidate))
+        if not _is_inside(path, work_dir):
+            raise ToolsServiceError(f"from_work_dir={pattern!r} leaves the tool's working directory")
+        if os.path.exists(path):
+            return path
+        matches = sorted(glob.glob(candidate, root_dir=work_dir, recursive=True))
+        if matches:
+            return os.path.join(work_dir, matches[0])
+    return ""
+
+
+def _is_inside(path: str, directory: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.realpath(directory) + os.sep)
+
+
+def _moved(source: str, target: str) -> str:
+    if not target or os.path.abspath(source) == os.path.abspath(target):
+        return source
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.islink(source) and not os.path.isdir(source):
+        # a link to an input: the content is the output, not the link
+        shutil.copyfile(source, target)
+        return target
+    try:
+        os.replace(source, target)
+    except OSError:
+        # another filesystem: copy beside, then rename, so that nobody sees half of it
+        part = f"{target}.part"
+        if os.path.isdir(source):
+            shutil.copytree(source, part)
+        else:
+            shutil.copyfile(source, part)
+        os.replace(part, target)
+    return target
+
+
+def discover(discovery: Discovery, work_dir: str) -> list[Found]:
+    """Find datasets in a directory of the tool's working directory, in the order that the wrapper asks for.
+
+    Raises
+    ------
+    ToolsServiceError
+        The directory leaves the working directory.
+    """
+    top = os.path.normpath(os.path.join(work_dir, discovery.directory or "."))
+    if top != os.path.normpath(work_dir) and not _is_inside(top, work_dir):
+        raise ToolsServiceError(f"discover_datasets directory={discovery.directory!r} leaves the working directory")
+    found = []
+    for path in _candidates(top, discovery.recurse):
+        relative = os.path.relpath(path, top)
+        match = re.match(discovery.pattern, relative if discovery.match_relative_path else os.path.basename(path))
+        if match is None:
+            continue
+        groups = match.groupdict()
+        found.append(Found(_designation(groups, path), path, groups.get("ext") or discovery.format))
+    return _sorted(found, discovery.sort_by)
+
+
+def _candidates(top: str, recurse: bool) -> Iterator[str]:
+    if not os.path.isdir(top):
+        return
+    if not recurse:
+        for name in sorted(os.listdir(top)):
+            path = os.path.join(top, name)
+            if os.path.isfile(path) or name.endswith(".zarr"):
+                yield path
+        return
+    for directory, inner, names in os.walk(top):
+        inner.sort()
+        for name in sorted(names):
+            yield os.path.join(directory, name)
+
+
+def _designation(groups: Mapping[str, str | None], path: str) -> str:
+    nested = [groups[key] or "" for key in sorted(groups) if key.startswith("identifier_")]
+    if nested:
+        return "|".join(nested)
+    for key in ("designation", "name"):
+        if groups.get(key):
+            return str(groups[key])
+    return os.path.basename(path)
+
+
+def _sorted(found: list[Found], sort_by: str) -> list[Found]:
+    is_reverse = sort_by.startswith("reverse_")
+    rest = sort_by.removeprefix("reverse_")
+    is_numeric = rest.startswith("numeric_")
+    key = rest.removeprefix("numeric_").removeprefix("lexical_")
+
+    def text(item: Found) -> str:
+        return os.path.basename(item.path) if key in ("filename", "") else item.designation
+
+    def number(item: Found) -> tuple[float, str]:
+        match = re.search(r"-?\d+(\.\d+)?", text(item))
+        return (float(match[0]) if match else float("inf"), text(item))
+
+    return sorted(found, key=number if is_numeric else text, reverse=is_reverse)

@@ -1,0 +1,1 @@
+"""How tests of wrappers verify what a tool wrote: comparisons of files, and assertions on their content."""

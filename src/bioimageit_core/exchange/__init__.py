@@ -1,0 +1,1 @@
+"""Experiments that move: between homes, and to forms that others read."""

@@ -1,0 +1,1 @@
+"""The plugin engine and the built-in services."""

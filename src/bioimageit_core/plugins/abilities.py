@@ -1,0 +1,221 @@
+"""What services may be able to do beyond their contract: looked for, never relied on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, Protocol, runtime_checkable
+
+from bioimageit_core.containers import Container, Data, Dataset, ProcessedData, Run, Tool
+from bioimageit_core.core.command import Command, CommandStatus, Finished
+
+__all__ = [
+    "AnnotatesData",
+    "ChecksExperiments",
+    "CleansUp",
+    "CreatesDataUri",
+    "DownloadsData",
+    "Finding",
+    "GetsDataUri",
+    "ListsRuns",
+    "LocksEnvironment",
+    "QueriesData",
+    "RunsCommands",
+    "SharesDirectory",
+    "SubmitsCommands",
+    "UpdatesRun",
+    "ViewsData",
+]
+
+
+# Optional abilities of a data service.
+
+
+@runtime_checkable
+class ListsRuns(Protocol):
+    """Knows the runs of a processed dataset."""
+
+    def get_dataset_runs(self, dataset: Dataset) -> list[Run]:
+        """List the runs of a dataset, oldest first."""
+        ...
+
+
+@runtime_checkable
+class CreatesDataUri(Protocol):
+    """Says where a tool is to write its output."""
+
+    def create_data_uri(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
+        """Set ``processed_data.uri`` to a local path that a tool can write to, and return `processed_data`."""
+        ...
+
+
+@runtime_checkable
+class GetsDataUri(Protocol):
+    """Knows a URI of a data that tools can read."""
+
+    def get_data_uri(self, data: Data) -> str:
+        """Say where a tool can read the data."""
+        ...
+
+
+@runtime_checkable
+class DownloadsData(Protocol):
+    """Can put a data into a local file."""
+
+    def download_data(self, md_uri: str, destination: str) -> str:
+        """Write the data into the file `destination` (or into the directory, under its own name); return its path."""
+        ...
+
+
+@runtime_checkable
+class ViewsData(Protocol):
+    """Can give a data as an array or table."""
+
+    def view_data(self, md_uri: str) -> Any:
+        """Read the data: an array with axes TCZYX (those that it has), or a table."""
+        ...
+
+
+@runtime_checkable
+class CleansUp(Protocol):
+    """Says whether local copies of its data are to be removed after a run."""
+
+    def needs_cleanning(self) -> bool:
+        """Say whether to remove local copies; the spelling is the published one."""
+        ...
+
+
+@runtime_checkable
+class QueriesData(Protocol):
+    """Answers queries by itself, faster than reading every data would."""
+
+    def query_data(self, dataset: Container, query: str, origin_output_name: str = "") -> Iterator[Data]:
+        """Give the data of a dataset that `query` selects, in the dataset's order."""
+        ...
+
+
+@runtime_checkable
+class UpdatesRun(Protocol):
+    """Can write a run again: what became of its items is known only when they have ended."""
+
+    def update_run(self, run: Run) -> None:
+        """Write a run that `DataService.create_run` stored."""
+        ...
+
+
+@runtime_checkable
+class AnnotatesData(Protocol):
+    """Can annotate many data at once, faster than one by one."""
+
+    def annotate_data(self, dataset: Container, pairs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Set key-value pairs of raw data of one dataset; ``pairs[md_uri][key]`` is the new value, None removes it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in an experiment that does not hold.
+
+    Attributes
+    ----------
+    kind
+        ``missing file``, ``missing document``, ``unreadable document``, ``unreadable file``, ``swapped document``,
+        ``orphan document``, ``orphan file``, ``orphan dataset``, ``checksum`` or ``leftover``.
+    uri
+        What it is about.
+    repairable
+        Whether a repair can make it hold without losing anything.
+    """
+
+    kind: str
+    uri: str
+    message: str
+    repairable: bool = False
+
+
+@runtime_checkable
+class ChecksExperiments(Protocol):
+    """Can say what in an experiment does not hold, and mend it."""
+
+    def check_experiment(
+        self, md_uri: str, content: bool = True, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Finding]:
+        """Give what does not hold; with `content`, every data file is read and its checksum compared."""
+        ...
+
+    def repair_experiment(self, md_uri: str) -> Iterator[str]:
+        """Mend what can be mended, and say what was done."""
+        ...
+
+
+# Optional abilities of a runner. A job uses `RunsCommands` where a runner has it, else `SubmitsCommands`, else `exec`.
+
+
+@runtime_checkable
+class RunsCommands(Protocol):
+    """Executes one command and waits for it; called from several threads at once, between `set_up` and `tear_down`."""
+
+    def run_command(self, tool: Tool, command: Command, job_id: int = 0, stop: Event | None = None) -> Finished:
+        """Execute a command in the tool's environment and say what became of it.
+
+        An exit status other than 0 is no error here: the wrapper knows what it means. Keep no more of the output
+        than its end. When the time-out is over, the memory limit passed or `stop` set, end the command and every
+        process that it started, and return with the state that says so.
+
+        Raises
+        ------
+        RunnerExecError
+            The command could not be started; the message says what is missing and how to get it.
+        """
+        ...
+
+
+@runtime_checkable
+class SubmitsCommands(Protocol):
+    """Hands commands to something that outlives this process, such as the scheduler of a cluster.
+
+    A ticket is text that another process can use: kept in the job's journal, it lets a job be picked up again
+    after its submitter died. A runner may bundle many commands into one job of its scheduler.
+    """
+
+    def submit(self, tool: Tool, commands: Sequence[Command], job_id: int = 0) -> list[str]:
+        """Submit commands and return a ticket for each, in their order.
+
+        Raises
+        ------
+        RunnerExecError
+            They could not be submitted; none of them will run.
+        """
+        ...
+
+    def status(self, tickets: Sequence[str]) -> Mapping[str, CommandStatus]:
+        """Say where each command stands; one that nobody knows any more is `CommandState.LOST`."""
+        ...
+
+    def cancel(self, tickets: Sequence[str]) -> None:
+        """End these commands, or keep them from starting; those that have ended are left as they are."""
+        ...
+
+    def logs(self, ticket: str, cursor: int = 0) -> tuple[str, int]:
+        """Give what a command wrote from `cursor` on (0 for the beginning), and the cursor for the next call."""
+        ...
+
+
+@runtime_checkable
+class SharesDirectory(Protocol):
+    """Executes commands where only some directories of this machine are seen."""
+
+    @property
+    def shared_dir(self) -> str:
+        """Absolute path under which the directories of jobs are to be made; ``''`` for anywhere."""
+        ...
+
+
+@runtime_checkable
+class LocksEnvironment(Protocol):
+    """Knows exactly what a tool's environment consists of."""
+
+    def environment_digest(self, tool: Tool) -> str | None:
+        """Give the SHA-256 of the environment's lock, in hexadecimal; None where it is not locked."""
+        ...

@@ -1,0 +1,1 @@
+"""Experiments as folders of JSON documents, on any filesystem: what LOCAL and FSSPEC share."""

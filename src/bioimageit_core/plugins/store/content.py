@@ -1,0 +1,99 @@
+"""Content of local files and directories: digested in one pass, also while it is copied."""
+
+from __future__ import annotations
+
+import errno
+import filecmp
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from io import FileIO
+
+from bioimageit_core.plugins.store.files import Stored
+
+__all__ = [
+    "CHUNK",
+    "copy_and_digest",
+    "digest_of_parts",
+    "digest_path",
+    "files_below",
+    "is_path",
+    "open_regular",
+    "same_content",
+    "write_all",
+]
+
+CHUNK = 4 * 1024 * 1024
+
+
+def is_path(text: str) -> bool:
+    """Say whether the system could have a file of that name."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of `content`, however little the system takes at a time."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def files_below(directory: str) -> Iterator[str]:
+    """Give the relative paths of all files, sorted, with POSIX separators; links are followed to files only."""
+    found = []
+    for folder, _folders, files in os.walk(directory):
+        inner = os.path.relpath(folder, directory).replace(os.sep, "/")
+        found += [name if inner == "." else f"{inner}/{name}" for name in files]
+    yield from sorted(found)
+
+
+def copy_and_digest(source: int, target: int) -> Stored:
+    """Copy between two descriptors and digest what passes."""
+    digest, size = hashlib.sha256(), 0
+    while content := os.read(source, CHUNK):
+        digest.update(content)
+        write_all(target, content)
+        size += len(content)
+    return Stored(size, digest.hexdigest())
+
+
+def digest_path(path: str) -> Stored:
+    """Digest a file, or a directory part by part."""
+    if os.path.isdir(path):
+        return digest_of_parts({name: _digest_regular(f"{path}/{name}") for name in files_below(path)})
+    return _digest_regular(path)
+
+
+def same_content(path: str, other: str) -> bool:
+    """Compare two files or two directories byte by byte."""
+    if os.path.isdir(path) != os.path.isdir(other):
+        return False
+    if not os.path.isdir(path):
+        return os.path.getsize(path) == os.path.getsize(other) and filecmp.cmp(path, other, shallow=False)
+    ours, theirs = list(files_below(path)), list(files_below(other))
+    return ours == theirs and all(same_content(f"{path}/{name}", f"{other}/{name}") for name in ours)
+
+
+def open_regular(path: str) -> FileIO:
+    """Open a file to read; what is none, a pipe for example, is an error and not waited for."""
+    file = FileIO(path, opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0)))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "is not a regular file", path)
+    return file
+
+
+def _digest_regular(path: str) -> Stored:
+    with open_regular(path) as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return Stored(file.tell(), digest.hexdigest())
+
+
+def digest_of_parts(parts: dict[str, Stored]) -> Stored:
+    """Digest a directory from the digests of its files, by relative path."""
+    lines = "".join(f"{parts[name].sha256}  {name}\n" for name in sorted(parts))
+    return Stored(sum(part.size for part in parts.values()), hashlib.sha256(lines.encode()).hexdigest())

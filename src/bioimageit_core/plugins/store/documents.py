@@ -1,0 +1,243 @@
+"""Documents of a store: read with their URLs guarded, written whole, changed without losing what others changed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from bioimageit_core.containers import Data, Experiment, ProcessedData, RawData
+from bioimageit_core.core.exceptions import ConflictError, DataServiceError, DocumentError, NotFoundError
+from bioimageit_core.core.json_text import decode, encode
+from bioimageit_core.core.merge import merge
+from bioimageit_core.core.paths import absolute_path, is_within, relative_path
+from bioimageit_core.core.records import Document, Record, container_of, document_of, kind_of
+from bioimageit_core.plugins.store.content import is_path
+from bioimageit_core.plugins.store.files import Changed, Files
+from bioimageit_core.plugins.store.layout import Layout
+
+__all__ = ["REFERENCE", "Documents", "guarded"]
+
+REFERENCE = "reference"
+"""The key by which the document of a data that lies outside its experiment says so, with ``size`` and ``sha256``."""
+
+_TRIES = 40
+_AS_READ = "_as_read"
+"""On a container: the bytes it was read from and the keys that were filled in, so that only changes are written."""
+
+R = TypeVar("R", bound=Record)
+
+
+def guarded(error: OSError, doing: str) -> DataServiceError:
+    """Tell of trouble with a filesystem in one line."""
+    reason = error.strerror or str(error) or type(error).__name__
+    where = f" {error.filename!r}" if error.filename else ""
+    return DataServiceError(f"cannot {doing}: {reason}{where}")
+
+
+class Documents:
+    """Read and write the documents of a store.
+
+    Parameters
+    ----------
+    trusted
+        Directories that documents may point into although they are outside their experiment.
+    """
+
+    def __init__(self, files: Files, trusted: Iterable[str] = ()) -> None:
+        self.files = files
+        self._trusted = [files.absolute(directory) for directory in trusted]
+
+    def content(self, md_uri: str, kind: str = "document") -> bytes:
+        """Read the bytes of a document."""
+        try:
+            return self.files.read(md_uri)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFoundError(kind, md_uri) from error
+        except OSError as error:
+            raise guarded(error, f"read {md_uri!r}") from error
+
+    def load(self, md_uri: str, kind: str = "document") -> Document:
+        """Read a document as JSON gives it."""
+        return decode(self.content(md_uri, kind), md_uri)
+
+    def read(self, kind: type[R], md_uri: str) -> R:
+        """Read a container, and remember how it was read."""
+        return self.parse(kind, self.content(md_uri, _TITLES[kind.__name__]), md_uri)
+
+    def parse(self, kind: type[R], content: bytes, md_uri: str) -> R:
+        """Make the container of a document's bytes, and remember them."""
+        document = decode(content, md_uri)
+        record: R = container_of(kind, document, md_uri, self._resolver(kind, document, md_uri))
+        if isinstance(record, Data) and record.uri:
+            self._check_links(record, document)
+        setattr(record, _AS_READ, (content, ()))
+        return record
+
+    def _check_links(self, data: Data, document: Document) -> None:
+        """Refuse a file that is where it belongs by its name, and elsewhere by a link."""
+        if isinstance(data, RawData) and _is_reference(document.get(REFERENCE)):
+            return
+        uri, root = self.files.leads_to(data.uri), self.files.leads_to(Layout.of_record(data.md_uri).root)
+        if uri.startswith(root + "/") or any(is_within(uri, self.files.leads_to(place)) for place in self._trusted):
+            return
+        if any(is_within(data.uri, place) for place in self._trusted):
+            return
+        reason = (
+            f"{data.uri!r} is a link to {uri!r}, which is outside its experiment; import it by reference"
+            " (or name its folder in 'trusted_dirs' of the configuration's 'metadata')"
+        )
+        raise DocumentError(data.md_uri, reason)
+
+    def parse_data(self, content: bytes, md_uri: str) -> RawData | ProcessedData:
+        """Make the container of a data's document, whichever it is."""
+        if kind_of(decode(content, md_uri)) == "processed data":
+            return self.parse(ProcessedData, content, md_uri)
+        return self.parse(RawData, content, md_uri)
+
+    def fill(self, data: RawData, keys: list[str]) -> RawData:
+        """Give a raw data the keys that it lacks, with ``''``; that is no change to write back."""
+        missing = tuple(key for key in keys if key not in data.key_value_pairs)
+        data.key_value_pairs.update(dict.fromkeys(missing, ""))
+        setattr(data, _AS_READ, (getattr(data, _AS_READ)[0], missing))
+        return data
+
+    def _base(self, record: Record) -> Document | None:
+        """Return the document that a container was when it was read; None for one that was not."""
+        content, filled = getattr(record, _AS_READ, (b"", ()))
+        if not content:
+            return None
+        document = decode(content, record.md_uri)
+        kind = type(record)
+        before = container_of(kind, document, record.md_uri, self._resolver(kind, document, record.md_uri))
+        if filled:
+            before.key_value_pairs.update(dict.fromkeys(filled, ""))
+        return self.render(before)
+
+    def _resolver(self, kind: type[Any], document: Document, md_uri: str) -> Callable[[str], str]:
+        layout = Layout.of_experiment(md_uri) if kind is Experiment else Layout.of_record(md_uri)
+        inside = layout.root.rstrip("/") + "/"
+        referenced = kind is RawData and _is_reference(document.get(REFERENCE))
+        directory = md_uri.rpartition("/")[0]
+
+        def resolve(url: str) -> str:
+            if not url:
+                return ""
+            if not is_path(url):
+                raise DocumentError(md_uri, f"the URL {url!r} cannot be that of a file")
+            if "/" not in url and "\\" not in url and url not in {".", ".."}:  # the usual case: a sibling
+                return f"{directory}/{url}"
+            uri = absolute_path(url, md_uri)
+            if uri.startswith(inside) or referenced or any(is_within(uri, place) for place in self._trusted):
+                return uri
+            reason = (
+                f"the URL {url!r} leaves its experiment; only data imported by reference may do so"
+                " (or name its folder in 'trusted_dirs' of the configuration's 'metadata')"
+            )
+            raise DocumentError(md_uri, reason)
+
+        return resolve
+
+    def remember(self, record: Record, content: bytes = b"") -> None:
+        """Take what a container holds now as what is stored."""
+        setattr(record, _AS_READ, (content or encode(self.render(record)), ()))
+
+    def render(self, record: Record) -> Document:
+        """Make the document of a container, with URLs relative to it."""
+        md_uri = record.md_uri
+
+        def relate(uri: str) -> str:
+            return relative_path(uri, md_uri) if uri else ""
+
+        return document_of(record, relate)
+
+    def create(self, record: Record, *, sync: bool = True) -> None:
+        """Write the document of a new container; a document that is there is an error."""
+        content = encode(self.render(record))
+        try:
+            self.files.write(record.md_uri, content, self._temp(record), new=True, sync=sync)
+        except FileExistsError as error:
+            raise ConflictError(f"{record.md_uri} is already there") from error
+        except OSError as error:
+            raise guarded(error, f"write {record.md_uri!r}") from error
+        self.remember(record, content)
+
+    def change(self, record: Record) -> tuple[Document, Document] | None:
+        """Write what a caller changed in a container; return the document before and after, None if nothing changed.
+
+        To be called with the experiment's lock held.
+        """
+        kind, md_uri = type(record), record.md_uri
+        mine, base = self.render(record), self._base(record)
+
+        def merged(stored: Document) -> Document:
+            result: Document = merge(base, mine, stored) if base is not None else _overwrite(mine, stored)
+            # a change that cannot be read back must not be written
+            container_of(kind, result, md_uri, self._resolver(kind, result, md_uri))
+            return result
+
+        changed = self.edit(md_uri, merged, self._temp(record), _TITLES.get(kind.__name__, "document"))
+        if changed:
+            self.remember(record)
+        return changed
+
+    def edit(
+        self,
+        md_uri: str,
+        change: Callable[[Document], Document | None],
+        temp: str,
+        kind: str = "document",
+        *,
+        sync: bool = True,
+    ) -> tuple[Document, Document] | None:
+        """Replace a document by what `change` makes of it, again if another writer was faster.
+
+        Returns the document before and after, None where `change` gave None or what it was given.
+        """
+        for attempt in range(_TRIES):
+            try:
+                content, version = self.files.read_version(md_uri)
+                before = decode(content, md_uri)
+                after = change(decode(content, md_uri))
+                if after is None or after == before:
+                    return None
+                self.files.write(md_uri, encode(after), temp, expected=version, sync=sync)
+            except Changed:
+                time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))  # noqa: S311 - who waits how long
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise NotFoundError(kind, md_uri) from error
+            except OSError as error:
+                raise guarded(error, f"write {md_uri!r}") from error
+            else:
+                return before, after
+        raise ConflictError(f"{md_uri} is changed by others all the time; try again later")
+
+    def _temp(self, record: Record) -> str:
+        of = Layout.of_experiment if isinstance(record, Experiment) else Layout.of_record
+        return of(record.md_uri).temp
+
+
+def _is_reference(said: Any) -> bool:
+    return isinstance(said, dict) and isinstance(said.get("size"), int) and isinstance(said.get("sha256"), str)
+
+
+def _overwrite(mine: Document, stored: Document) -> Document:
+    """Take a container that was made by hand at its word, keeping only the keys it has no field for."""
+    result = dict(stored)
+    for key, value in mine.items():
+        known = result.get(key)
+        free = key in {"key_value_pairs", "metadata"}
+        result[key] = (
+            _overwrite(value, known) if isinstance(value, dict) and isinstance(known, dict) and not free else value
+        )
+    return result
+
+
+_TITLES = {
+    "Experiment": "experiment",
+    "Dataset": "dataset",
+    "RawData": "raw data",
+    "ProcessedData": "processed data",
+    "Run": "run",
+}

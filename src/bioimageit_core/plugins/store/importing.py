@@ -1,0 +1,307 @@
+"""Importing files: read once, stored under a free name, described, listed; run again it finds what is there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from bioimageit_core.containers import Container, RawData
+from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
+from bioimageit_core.core.paths import document_names, file_names, folded, join, name_of, parent, storable_name
+from bioimageit_core.core.utils import generate_uuid
+from bioimageit_core.plugins.store.content import digest_path, is_path
+from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
+from bioimageit_core.plugins.store.files import MODES, Incoming, Progress
+from bioimageit_core.plugins.store.journal import Journal
+from bioimageit_core.plugins.store.layout import Layout
+from bioimageit_core.plugins.store.listing import Listings
+
+__all__ = ["CONFLICTS", "Importer", "Source", "is_zarr", "sources_in"]
+
+CONFLICTS = ("keep", "error", "replace")
+"""What to do where another content has the same name: keep both, raise, or replace it (the old goes to the trash)."""
+
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A local file, or Zarr directory, to import, and what is said of it."""
+
+    path: str
+    name: str
+    author: str
+    format: str
+    date: str
+    key_value_pairs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Batch:
+    """What an import did and has not yet told the list and the journal."""
+
+    items: list[Container] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+
+
+class _Overtaken(Exception):  # noqa: N818 - no error: it never leaves this module
+    """A name that was free is taken."""
+
+
+class Importer:
+    """Import into the raw dataset of one experiment; to be used with the experiment's lock held."""
+
+    def __init__(
+        self, documents: Documents, listings: Listings, journal: Journal, layout: Layout, dataset: str
+    ) -> None:
+        self._documents = documents
+        self._files = documents.files
+        self._listings = listings
+        self._journal = journal
+        self._layout = layout
+        self._dataset = dataset
+        self._directory = parent(dataset)
+        self.progress: Progress | None = None
+        """Hears how much of the source that is being taken has arrived."""
+        self._batch = _Batch()
+        self._claimed: set[str] = set()  # documents and files that a source of this import already has
+        self.start()
+
+    def start(self) -> None:
+        """Look at what is there; to be called whenever the lock was taken anew."""
+        self._listing = self._listings.open(self._dataset)
+
+    def take(self, source: Source, mode: str, on_conflict: str, *, sync: bool) -> RawData:
+        """Import one source, or find the data that it already is."""
+        for _ in range(_TRIES):
+            try:
+                return self._take(source, mode, on_conflict, sync)
+            except _Overtaken as taken:  # by somebody who does not know our lock: look again
+                self._listing = self._listings.open(self._dataset, anew=True)
+                self._listing.names.add(folded(str(taken)))
+        raise ConflictError(f"{self._directory}: other software took every name tried for {source.path!r}")
+
+    def _take(self, source: Source, mode: str, on_conflict: str, sync: bool) -> RawData:
+        base = storable_name(os.path.basename(source.path.rstrip("/")))
+        for file_name in file_names(base):
+            known = [data for data in self._described(file_name) if data.md_uri not in self._claimed]
+            if same := next((data for data in known if self._is(data, source)), None):
+                return self._adopt(same, source, sync)
+            rivals = [data for data in known if data.name == source.name]
+            if rivals and on_conflict == "error":
+                raise ConflictError(f"{self._directory} already has {source.name!r} with other content")
+            if rivals and on_conflict == "replace":
+                return self._replace(rivals[0], source, mode, sync)
+            if not known:
+                if mode == "reference" or self._listing.takes(file_name):
+                    return self._store(source, base if mode == "reference" else file_name, mode, sync)
+                if orphan := self._orphan(source, file_name):
+                    return self._adopt(orphan, source, sync)
+        raise AssertionError  # file_names never ends
+
+    def _described(self, file_name: str) -> Iterator[RawData]:
+        """Give the data whose files have a name: stored under it, or left where they lie."""
+        for number, name in enumerate(document_names(file_name)):
+            if self._listing.takes(name):
+                if number:
+                    return
+                continue
+            try:
+                data = self._documents.read(RawData, join(self._directory, name))
+            except DataServiceError:
+                continue  # no document, or one that a check names; it is nobody's, and stays
+            if name_of(data.uri) == file_name:
+                yield data
+
+    def _is(self, data: RawData, source: Source) -> bool:
+        if data.name != source.name or not self._files.exists(data.uri):
+            return False
+        return self._files.holds(data.uri, source.path)
+
+    def _orphan(self, source: Source, file_name: str) -> RawData | None:
+        """Describe a file that an interrupted import left, if `source` is it."""
+        uri = join(self._directory, file_name)
+        if uri in self._claimed or not self._files.exists(uri) or not self._files.holds(uri, source.path):
+            return None
+        return self._describe(source, uri, {})
+
+    def _describe(self, source: Source, uri: str, extra: dict[str, Any]) -> RawData:
+        free = next(name for name in document_names(name_of(uri)) if self._listing.takes(name))
+        md_uri = join(self._directory, free)
+        data = RawData(md_uri, generate_uuid(), source.name, source.author, source.date, source.format, uri)
+        data.key_value_pairs = dict(source.key_value_pairs)
+        data.extra = extra
+        return data
+
+    def _adopt(self, data: RawData, source: Source, sync: bool) -> RawData:
+        """Make sure that a data which is there is described and listed too."""
+        if data.uuid in self._listing.uuids:
+            self._claimed.update((data.md_uri, data.uri))
+            return data
+        if self._listing.takes(name_of(data.md_uri)):
+            self._create(data, sync)
+        else:
+            self._renew(data, source)
+        stored = self._files.digest(data.uri)
+        self._note(data, self._journal.content(self._layout, "adopt", data.md_uri, data.uuid, data.uri, stored))
+        return data
+
+    def _renew(self, data: RawData, source: Source) -> None:
+        """Let a document that no list knows say what `source` does."""
+        data.author, data.date, data.format = source.author, source.date, source.format
+        # without locks it may be another writer's, who is about to list it
+        kept = {} if self._files.locks_work else data.key_value_pairs
+        data.key_value_pairs = {**kept, **source.key_value_pairs}
+        self._documents.change(data)
+
+    def _create(self, data: RawData, sync: bool) -> None:
+        try:
+            self._documents.create(data, sync=sync)
+        except ConflictError as error:
+            raise _Overtaken(name_of(data.md_uri)) from error
+
+    def _note(self, data: RawData, line: bytes) -> None:
+        names = (name_of(data.md_uri), name_of(data.uri))
+        self._claimed.update((data.md_uri, data.uri))
+        self._batch.items.append(Container(data.md_uri, data.uuid))
+        self._batch.names.append(names[1])
+        self._batch.lines.append(line)
+        self._listing.names.update(map(folded, names))
+
+    def _store(self, source: Source, name: str, mode: str, sync: bool) -> RawData:
+        incoming, uri, extra = self._take_in(source, name, mode)
+        data = self._describe(source, uri, extra)
+        self._place(incoming, uri, mode, source, sync)
+        try:
+            self._create(data, sync)
+        except DataServiceError:
+            if mode != "reference" and self._files.locks_work:  # else another writer may have described it
+                self._files.remove(uri)
+            raise
+        self._files.discard(incoming)
+        self._note(data, self._journal.content(self._layout, "import", data.md_uri, data.uuid, uri, incoming.stored))
+        return data
+
+    def _take_in(self, source: Source, name: str, mode: str) -> tuple[Incoming, str, dict[str, Any]]:
+        """Read the source; return it with the URI it will have and what its document says of that."""
+        try:
+            if mode != "reference":
+                return self._files.take_in(source.path, self._layout.temp, mode), join(self._directory, name), {}
+            stored = digest_path(source.path)
+        except OSError as error:
+            raise guarded(error, f"import {source.path!r}") from error
+        extra = {REFERENCE: {"size": stored.size, "sha256": stored.sha256}}
+        return Incoming("", stored, os.path.isdir(source.path)), source.path.replace(os.sep, "/"), extra
+
+    def _place(self, incoming: Incoming, uri: str, mode: str, source: Source, sync: bool) -> None:
+        if mode == "reference":
+            return
+        try:
+            self._files.place(incoming, uri, sync=sync, temp=self._layout.temp, progress=self.progress)
+        except FileExistsError as error:
+            self._files.discard(incoming)
+            raise _Overtaken(name_of(uri)) from error
+        except OSError as error:
+            self._files.discard(incoming)
+            raise guarded(error, f"import {source.path!r}") from error
+
+    def _exchange(self, incoming: Incoming, uri: str, trash: str, source: Source) -> None:
+        try:
+            self._files.exchange(incoming, uri, trash, temp=self._layout.temp)
+        except OSError as error:
+            self._files.discard(incoming)
+            raise guarded(error, f"import {source.path!r}") from error
+
+    def _replace(self, data: RawData, source: Source, mode: str, sync: bool) -> RawData:
+        """Give a data another content; the old one goes to the trash, uuid and annotations stay."""
+        old = data.uri
+        incoming, uri, extra = self._take_in(source, name_of(old), mode)
+        trash = join(self._layout.trash, f"{generate_uuid()}-{name_of(old)}")
+        is_ours = mode != "reference" and parent(old) == self._directory and self._files.exists(old)
+        data.uri, data.extra = uri, {**{k: v for k, v in data.extra.items() if k != REFERENCE}, **extra}
+        data.author, data.date, data.format = source.author, source.date, source.format
+        data.key_value_pairs.update(source.key_value_pairs)
+        if is_ours:
+            self._exchange(incoming, uri, trash, source)
+        else:
+            self._place(incoming, uri, mode, source, sync)
+        try:
+            self._documents.change(data)
+        except BaseException:
+            if is_ours:
+                self._files.remove(uri)
+                self._files.move(trash, uri)
+            raise
+        self._files.discard(incoming)
+        if not is_ours and parent(old) == self._directory and self._files.exists(old):
+            self._files.move(old, trash)
+        line = self._journal.content(self._layout, "replace", data.md_uri, data.uuid, uri, incoming.stored)
+        self._journal.append(self._layout, [line])
+        self._claimed.update((data.md_uri, data.uri))
+        return data
+
+    def finish(self, *, sync: bool) -> None:
+        """Tell the list and the journal what was imported."""
+        batch, self._batch = self._batch, _Batch()
+        if not batch.items:
+            return
+        try:
+            self._journal.append(self._layout, batch.lines)
+            self._listings.add(self._listing, batch.items, batch.names, sync=sync)
+        except BaseException:
+            self._listings.forget(self._dataset)  # what we believed to be listed is not
+            raise
+
+
+def check_choice(what: str, value: str, known: tuple[str, ...]) -> str:
+    """Return `value` if it is one of those known."""
+    if value not in known:
+        raise DataServiceError(f"{what} {value!r}: expected one of {', '.join(known)}")
+    return value
+
+
+def check_modes(mode: str, on_conflict: str) -> None:
+    """Refuse a way to import that there is not."""
+    check_choice("import mode", mode, MODES)
+    check_choice("on_conflict", on_conflict, CONFLICTS)
+
+
+def is_zarr(path: str) -> bool:
+    """Say whether a directory is a Zarr store (v2 or v3), by its name or by what is in it."""
+    if not os.path.isdir(path):
+        return False
+    marks = (".zgroup", ".zarray", "zarr.json")
+    return path.rstrip("/").lower().endswith(".zarr") or any(os.path.exists(os.path.join(path, m)) for m in marks)
+
+
+def sources_in(directory: str, filter_: str, recursive: bool) -> Iterable[str]:
+    """List the files and Zarr directories whose names match, sorted by path; hidden ones are left out.
+
+    Raises
+    ------
+    DataServiceError
+        The directory cannot be read, or the regular expression does not compile.
+    """
+    try:
+        matches = re.compile(filter_ or "").search
+    except (re.error, RecursionError, OverflowError) as error:
+        raise DataServiceError(f"filter {filter_!r} is not a regular expression: {error}") from error
+    if not is_path(directory):
+        raise NotFoundError("directory to import", directory)
+    try:
+        names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
+    except OSError as error:
+        raise guarded(error, "read the directory to import") from error
+    found: list[str] = []
+    for name in names:
+        path = os.path.join(directory, name)
+        if not os.path.isdir(path) or is_zarr(path):
+            if matches(name):
+                found.append(path)
+        elif recursive and not os.path.islink(path):
+            found += sources_in(path, filter_, recursive)
+    return found

@@ -1,0 +1,76 @@
+"""The journal of an experiment: every change with who, when and what, and the checksums of its data files."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from bioimageit_core.core.json_text import encode_line
+from bioimageit_core.core.paths import relative_path
+from bioimageit_core.plugins.store.files import Files, Stored
+from bioimageit_core.plugins.store.layout import Layout
+
+__all__ = ["Journal", "changes_between"]
+
+
+class Journal:
+    """Append to and read the journals of experiments.
+
+    A line is ``{"t": time in UTC, "who": name, "op": what was done, "md": the document, ...}``; ``md`` and ``file`` are
+    relative to the experiment. Lines about content have ``size`` and ``sha256``; lines about changes have ``old`` and
+    ``new``, by path of keys.
+    """
+
+    def __init__(self, files: Files, who: str) -> None:
+        self._files = files
+        self._who = who
+
+    def line(self, layout: Layout, operation: str, md_uri: str, **facts: Any) -> bytes:
+        """Make a line."""
+        time = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        md = _relative(layout, md_uri)
+        return encode_line({"t": time, "who": self._who, "op": operation, "md": md, **facts})
+
+    def content(self, layout: Layout, operation: str, md_uri: str, uuid: str, uri: str, stored: Stored) -> bytes:
+        """Make a line about a data file."""
+        file = {"file": _relative(layout, uri), "size": stored.size, "sha256": stored.sha256}
+        return self.line(layout, operation, md_uri, uuid=uuid, **file)
+
+    def append(self, layout: Layout, lines: Iterable[bytes]) -> None:
+        """Add lines."""
+        if content := b"".join(lines):
+            self._files.append(layout.journal, content, sync=False)
+
+    def read(self, layout: Layout, since: str = "") -> tuple[Iterator[dict[str, Any]], str]:
+        """Give the lines after a position, oldest first, and the position after them."""
+        content, position = self._files.read_log(layout.journal, since)
+        return _records(content), position
+
+
+def _records(content: bytes) -> Iterator[dict[str, Any]]:
+    decoder = msgspec.json.Decoder()
+    for line in content.splitlines():
+        try:
+            record = decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # cut off when its writer was killed; what it told of is found by a check
+        if isinstance(record, dict):
+            yield record
+
+
+def _relative(layout: Layout, uri: str) -> str:
+    return relative_path(uri, layout.experiment)
+
+
+def changes_between(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Give what differs between two documents, as path of keys, old and new value; None for what is absent."""
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from changes_between(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+    else:
+        yield path, before, after

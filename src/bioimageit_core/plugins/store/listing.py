@@ -1,0 +1,150 @@
+"""The list of a dataset: its document, and a log of what is not yet in it.
+
+Rewriting a list of N for every data that is added costs N each time. So additions go to a log of ours first, and the
+list is rewritten when the log has grown by a fixed share of it: the cost per addition does not grow. The list is whole
+for other software whenever `flush` was called: at the end of every import of a directory, when the service is closed or
+the process ends, and for small datasets at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bioimageit_core.containers import Container, Dataset
+from bioimageit_core.core.exceptions import DataServiceError
+from bioimageit_core.core.json_text import encode_line
+from bioimageit_core.core.paths import absolute_path, folded, name_of, parent, relative_path
+from bioimageit_core.core.records import Document
+from bioimageit_core.plugins.store.content import is_path
+from bioimageit_core.plugins.store.documents import Documents
+from bioimageit_core.plugins.store.layout import Layout
+
+__all__ = ["Listing", "Listings"]
+
+logger = logging.getLogger(__name__)
+
+_SHARE = 64  # the list is rewritten when one in so many entries waits in the log
+
+
+@dataclass
+class Listing:
+    """What is known of a dataset's folder, kept by the process so that adding one data costs the same at any size."""
+
+    md_uri: str
+    uuids: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    written: int = 0
+    waiting: int = 0
+    signature: object = None
+    position: str = ""
+
+    def takes(self, name: str) -> bool:
+        """Say whether a name is free, also where case and normal form do not count."""
+        return folded(name) not in self.names
+
+
+class Listings:
+    """Read and extend the lists of datasets."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._files = documents.files
+        self._known: dict[str, Listing] = {}
+
+    def read(self, md_uri: str) -> Dataset:
+        """Read a dataset with all its data, those that wait in the log too."""
+        layout = Layout.of_record(md_uri)
+        # the log first: what moves from it to the list between the two reads is then seen twice, not never
+        log, _ = self._files.read_log(layout.pending(md_uri))
+        dataset = self._documents.read(Dataset, md_uri)
+        if log:
+            listed = {item.uuid for item in dataset.uris}
+            dataset.uris += [item for item in _waiting(log, md_uri) if item.uuid not in listed]
+            self._documents.remember(dataset)
+        return dataset
+
+    def open(self, md_uri: str, *, anew: bool = False) -> Listing:
+        """Return what is known of a dataset's folder, brought up to date; to be called with the lock held.
+
+        With `anew` the folder is looked at even if its list has not changed.
+        """
+        listing = self._known.setdefault(md_uri, Listing(md_uri))
+        layout = Layout.of_record(md_uri)
+        signature = self._files.signature(md_uri)
+        if anew or signature != listing.signature or signature is None:
+            listing.uuids = {item.uuid for item in self._documents.read(Dataset, md_uri).uris}
+            listing.written, listing.signature = len(listing.uuids), signature
+            listing.names |= set(map(folded, self._files.names(parent(md_uri))))
+            listing.position = ""
+        log, listing.position = self._files.read_log(layout.pending(md_uri), listing.position)
+        for item in _waiting(log, md_uri):
+            listing.uuids.add(item.uuid)
+            listing.names.add(folded(name_of(item.md_uri)))
+        listing.waiting = len(listing.uuids) - listing.written
+        return listing
+
+    def add(self, listing: Listing, items: list[Container], names: list[str], *, sync: bool = True) -> None:
+        """List data whose documents are written; `names` are the files that they brought."""
+        md_uri = listing.md_uri
+        layout = Layout.of_record(md_uri)
+        lines = [encode_line([item.uuid, relative_path(item.md_uri, md_uri), *names]) for item in items]
+        self._files.append(layout.pending(md_uri), b"".join(lines), sync=sync)
+        listing.uuids.update(item.uuid for item in items)
+        listing.names.update(folded(name_of(item.md_uri)) for item in items)
+        listing.names.update(map(folded, names))
+        _, listing.position = self._files.read_log(layout.pending(md_uri), listing.position)
+        listing.waiting = len(listing.uuids) - listing.written
+        if listing.waiting * _SHARE >= listing.written:
+            try:
+                self.flush(md_uri, sync=sync)
+            except DataServiceError as error:  # they are added: the log says so, and the list is written later
+                logger.warning("the list %s is not whole for other software yet: %s", md_uri, error)
+
+    def forget(self, md_uri: str) -> None:
+        """Look at a dataset's folder anew when it is opened the next time."""
+        self._known.pop(md_uri, None)
+
+    def flush(self, md_uri: str, *, sync: bool = True) -> None:
+        """Rewrite a list if data wait to be in it; to be called with the lock held."""
+        layout = Layout.of_record(md_uri)
+        log, position = self._files.read_log(layout.pending(md_uri))
+        if not log:
+            return
+        written = 0
+
+        def with_waiting(document: Document) -> Document:
+            nonlocal written
+            urls = document.setdefault("urls", [])
+            listed = {link.get("uuid") for link in urls}
+            for item in _waiting(log, md_uri):
+                if item.uuid not in listed:
+                    urls.append({"uuid": item.uuid, "url": relative_path(item.md_uri, md_uri)})
+            written = len(urls)
+            return document
+
+        self._documents.edit(md_uri, with_waiting, layout.temp, "dataset", sync=sync)
+        self._files.clear_log(layout.pending(md_uri), position)
+        if listing := self._known.get(md_uri):
+            # where there are no locks another writer may just have added more: look again
+            listing.signature = self._files.signature(md_uri) if self._files.locks_work else None
+            listing.position, listing.written, listing.waiting = "", written, 0
+
+    def waiting(self) -> list[str]:
+        """List the datasets that this process added to and whose lists are not whole yet."""
+        return [listing.md_uri for listing in self._known.values() if listing.waiting]
+
+
+def _waiting(log: bytes, md_uri: str) -> list[Container]:
+    items = []
+    for line in log.splitlines():
+        try:
+            uuid, url, *_names = msgspec.json.decode(line, type=list[str])
+        except (msgspec.MsgspecError, ValueError):
+            continue  # cut off when its writer was killed before it had said that it was done
+        if "/" in url or not is_path(url):
+            continue  # nothing that we wrote: documents of data are in the folder of their list
+        items.append(Container(absolute_path(url, md_uri), uuid))
+    return items

@@ -1,0 +1,424 @@
+"""The disk of this machine: atomic writes, one pass for copy and checksum, locks between processes."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import itertools
+import logging
+import os
+import shutil
+import stat
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from bioimageit_core.plugins.store.content import (
+    CHUNK,
+    copy_and_digest,
+    digest_of_parts,
+    digest_path,
+    files_below,
+    is_path,
+    open_regular,
+    same_content,
+    write_all,
+)
+from bioimageit_core.plugins.store.files import Changed, Entry, Files, Incoming, Progress, Stored
+from bioimageit_core.plugins.store.locks import ExperimentLock
+
+__all__ = ["LocalFiles"]
+
+_T = TypeVar("_T")
+
+logger = logging.getLogger(__name__)
+
+_SMALL = 1024 * 1024
+_FICLONE = 0x40049409  # linux/fs.h
+_NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
+
+
+class LocalFiles(Files):
+    """Files on a disk of this machine.
+
+    Parameters
+    ----------
+    durable
+        Wait until what is written is on the disk (fsync of file and directory) before saying that it is done.
+    """
+
+    def __init__(self, durable: bool = True) -> None:
+        self.durable = durable
+        self._locks: dict[str, ExperimentLock] = {}
+        self._guard = threading.Lock()
+        self._real: dict[str, str] = {}  # what directories are without links, each looked at once
+        self._token, self._numbers = uuid.uuid4().hex, itertools.count()
+        self._clones = os.name == "posix"
+
+    def absolute(self, uri: str) -> str:
+        if not is_path(uri):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+        return os.path.abspath(os.path.expanduser(uri.removeprefix("file://"))).replace(os.sep, "/")
+
+    def leads_to(self, uri: str) -> str:
+        directory, _, name = uri.rpartition("/")
+        real = self._real.get(directory)
+        if real is None:
+            real = self._real[directory] = os.path.realpath(directory or "/").replace(os.sep, "/").rstrip("/")
+        return os.path.realpath(uri).replace(os.sep, "/") if os.path.islink(uri) else f"{real}/{name}"
+
+    def local_copy(self, uri: str) -> str:
+        return uri
+
+    def read(self, uri: str) -> bytes:
+        # a pipe that poses as a document must not make us wait
+        flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(uri, flags)
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "is not a regular file", uri)
+            size = status.st_size
+            content = os.read(descriptor, size + 1)
+            if len(content) == size:
+                return content
+            return content + b"".join(iter(lambda: os.read(descriptor, CHUNK), b""))
+        finally:
+            os.close(descriptor)
+
+    def read_version(self, uri: str) -> tuple[bytes, object]:
+        signature = self.signature(uri)
+        return self.read(uri), signature
+
+    def signature(self, uri: str) -> object | None:
+        try:
+            status = os.stat(uri)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def exists(self, uri: str) -> bool:
+        return os.path.lexists(uri)
+
+    def entries(self, uri: str) -> Iterator[Entry]:
+        with os.scandir(uri) as found:
+            for entry in found:
+                try:
+                    is_dir = entry.is_dir()
+                    yield Entry(entry.name, is_dir, 0 if is_dir else entry.stat().st_size)
+                except FileNotFoundError:  # removed meanwhile, or a link to nothing
+                    continue
+
+    def names(self, uri: str) -> list[str]:
+        return os.listdir(uri)
+
+    def write(
+        self, uri: str, content: bytes, temp: str, *, new: bool = False, expected: object = None, sync: bool = True
+    ) -> None:
+        path = self._temporary(temp)
+        try:
+            self._write_file(path, content, sync)
+            if expected is not None and self.signature(uri) != expected:  # other software, which minds no lock
+                raise Changed(errno.EBUSY, "was changed meanwhile", uri)
+            if new:
+                _move_new(path, uri)
+            else:
+                os.replace(path, uri)
+        except BaseException:
+            _unlink(path)
+            raise
+        if sync and self.durable:
+            _sync_directory(os.path.dirname(uri))
+
+    def _temporary(self, temp: str) -> str:
+        return f"{temp}/{self._token}-{os.getpid()}-{next(self._numbers)}"
+
+    def _write_file(self, path: str, content: bytes, sync: bool) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            descriptor = os.open(path, flags, 0o666)
+        except FileNotFoundError:  # the first write below this experiment
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            descriptor = os.open(path, flags, 0o666)
+        try:
+            write_all(descriptor, content)
+            if sync and self.durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_dir(self, uri: str) -> None:
+        os.makedirs(uri, exist_ok=True)
+
+    def take_in(self, source: str, temp: str, mode: str) -> Incoming:
+        path = self._temporary(temp)
+        is_dir = os.path.isdir(source)
+        try:
+            stored = self._take_dir(source, path, mode) if is_dir else self._take_file(source, path, mode)
+        except BaseException:
+            self.remove(path)
+            raise
+        return Incoming(path, stored, is_dir)
+
+    def _take_file(self, source: str, path: str, mode: str) -> Stored:
+        if mode == "link":
+            try:
+                # of a link, its target: link(2) would take the link itself
+                _in_made_directory(path, lambda: os.link(os.path.realpath(source), path))
+            except OSError as error:
+                raise OSError(
+                    error.errno, f"cannot hard-link ({error.strerror}); copy or reference it", source
+                ) from error
+            return self.digest(path)
+        with open_regular(source) as reader:
+            size = os.fstat(reader.fileno()).st_size
+            if size <= _SMALL:
+                content = reader.read(size + 1)
+                if len(content) == size:
+                    self._write_file(path, content, sync=False)
+                    return Stored(size, hashlib.sha256(content).hexdigest())
+                reader.seek(0)
+            self._write_file(path, b"", sync=False)
+            with open(path, "wb", buffering=0) as writer:
+                if self._cloned(reader.fileno(), writer.fileno()):
+                    return digest_path(path)
+                return copy_and_digest(reader.fileno(), writer.fileno())
+
+    def _cloned(self, source: int, target: int) -> bool:
+        """Share the source's blocks where the filesystem can (btrfs, XFS, APFS by its own copy)."""
+        if not self._clones:
+            return False
+        import fcntl
+
+        try:
+            fcntl.ioctl(target, _FICLONE, source)
+        except OSError as error:
+            if error.errno not in _NO_CLONE:
+                raise
+            self._clones = error.errno == errno.EXDEV  # another source may lie on the same filesystem
+            return False
+        return True
+
+    def _take_dir(self, source: str, path: str, mode: str) -> Stored:
+        os.makedirs(path)
+        parts = {}
+        for relative in files_below(source):
+            target = f"{path}/{relative}"
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            parts[relative] = self._take_file(os.path.join(source, relative), target, mode)
+        return digest_of_parts(parts)
+
+    def place(
+        self, incoming: Incoming, uri: str, *, sync: bool = True, temp: str = "", progress: Progress | None = None
+    ) -> None:
+        if sync and self.durable:
+            for path in [incoming.path] if not incoming.is_dir else _tree(incoming.path):
+                _sync_file(path)
+        try:
+            _move_new(incoming.path, uri)  # other software, which does not know our lock, may have put something there
+        except OSError as error:
+            if error.errno != errno.EXDEV or os.path.lexists(uri):
+                raise
+            shutil.move(incoming.path, uri)  # a tool's output on another disk
+        if sync and self.durable:
+            _sync_directory(os.path.dirname(uri))
+
+    def exchange(self, incoming: Incoming, uri: str, aside: str, *, temp: str = "") -> None:
+        if self.durable:
+            for path in [incoming.path] if not incoming.is_dir else _tree(incoming.path):
+                _sync_file(path)
+        os.makedirs(os.path.dirname(aside), exist_ok=True)
+        if os.path.isdir(uri) or incoming.is_dir:
+            os.rename(uri, aside)
+            try:
+                os.rename(incoming.path, uri)
+            except BaseException:
+                os.rename(aside, uri)
+                raise
+        else:  # at no moment is there nothing
+            try:
+                os.link(uri, aside)
+            except OSError:
+                shutil.copy2(uri, aside)
+            os.replace(incoming.path, uri)
+        if self.durable:
+            _sync_directory(os.path.dirname(uri))
+
+    def take_back(self, incoming: Incoming, uri: str) -> None:
+        os.rename(uri, incoming.path)
+
+    def discard(self, incoming: Incoming) -> None:
+        if incoming.path:
+            try:
+                os.unlink(incoming.path)
+            except FileNotFoundError:
+                pass
+            except OSError:  # a directory
+                shutil.rmtree(incoming.path, ignore_errors=True)
+        if incoming.room:
+            shutil.rmtree(incoming.room, ignore_errors=True)
+
+    def holds(self, uri: str, source: str) -> bool:
+        return same_content(uri, source)
+
+    def digest(self, uri: str) -> Stored:
+        return digest_path(uri)
+
+    def staging(self, directory: str) -> str:
+        os.makedirs(directory, exist_ok=True)
+        return directory
+
+    def staged(self, path: str) -> Incoming:
+        return Incoming(path, digest_path(path), os.path.isdir(path), os.path.dirname(path))
+
+    def is_staged(self, path: str, directory: str) -> bool:
+        return path.startswith(directory + "/")
+
+    def fetch(self, uri: str, destination: str) -> None:
+        if os.path.isdir(uri):
+            shutil.copytree(uri, destination, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(uri, destination)
+
+    def move(self, uri: str, destination: str) -> None:
+        _in_made_directory(destination, lambda: os.rename(uri, destination))
+
+    def remove(self, uri: str) -> None:
+        if os.path.isdir(uri) and not os.path.islink(uri):
+            shutil.rmtree(uri)
+        else:
+            _unlink(uri)
+
+    def append(self, log: str, content: bytes, *, sync: bool = True) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = _in_made_directory(log, lambda: os.open(log, flags, 0o666))
+        try:
+            end = os.fstat(descriptor).st_size
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":  # a writer was killed in mid-line
+                content = b"\n" + content
+            write_all(descriptor, content)
+            if sync and self.durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def read_log(self, log: str, since: str = "") -> tuple[bytes, str]:
+        start = int(since or 0)
+        try:
+            with open(log, "rb") as file:
+                if start > os.fstat(file.fileno()).st_size:  # it was cleared meanwhile
+                    start = 0
+                file.seek(start)
+                content = file.read()
+        except FileNotFoundError:
+            return b"", ""
+        whole = content[: content.rfind(b"\n") + 1]
+        return whole, str(start + len(whole))
+
+    def clear_log(self, log: str, until: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if str(os.path.getsize(log)) == until:
+                os.unlink(log)
+
+    def lock(self, directory: str) -> AbstractContextManager[None]:
+        with self._guard:
+            lock = self._locks.setdefault(directory, ExperimentLock(directory))
+        return lock.held()
+
+    def sync(self, uri: str) -> None:
+        if self.durable:
+            _sync_filesystem(uri)
+
+
+def _move_new(path: str, uri: str) -> None:
+    """Move to `uri` unless something is there.
+
+    In one step where the system has one (Linux, renameat2(2)); else by a hard link, which fails where a rename would
+    replace; else, on a filesystem that has neither, after a look.
+    """
+    if _rename_new is not None:
+        if _rename_new(-100, os.fsencode(path), -100, os.fsencode(uri), 1) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in {errno.EINVAL, errno.ENOSYS}:
+            raise OSError(number, os.strerror(number), uri)
+    try:
+        os.link(path, uri)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.EXDEV}:
+            raise
+        if os.path.lexists(uri):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), uri) from error
+        os.rename(path, uri)
+    else:
+        os.unlink(path)
+
+
+def _find_rename_new() -> Any:
+    try:
+        return ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+_rename_new = _find_rename_new()
+
+
+def _in_made_directory(path: str, operation: Callable[[], _T]) -> _T:
+    try:
+        return operation()
+    except FileNotFoundError:
+        directory = os.path.dirname(path)
+        if os.path.isdir(directory):
+            raise
+        os.makedirs(directory, exist_ok=True)
+        return operation()
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _tree(directory: str) -> Iterator[str]:
+    for folder, _folders, files in os.walk(directory):
+        yield from (os.path.join(folder, name) for name in files)
+        yield folder
+
+
+def _sync_file(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(path: str) -> None:
+    if os.name == "posix":  # elsewhere a directory cannot be opened, and renames are ordered
+        _sync_file(path)
+
+
+def _sync_filesystem(path: str) -> None:
+    """Write back the whole filesystem that `path` is on: one call for a batch, where fsync would be one a file."""
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError):
+        if hasattr(os, "sync"):
+            os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,69 @@
+"""Queries of a local store, answered by its indexes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+from bioimageit_core.containers import Container, Data, RawData
+from bioimageit_core.core.exceptions import NotFoundError
+from bioimageit_core.core.paths import join, parent
+from bioimageit_core.core.query import parse_query
+from bioimageit_core.plugins.store.files import Files
+from bioimageit_core.plugins.store.index import Index
+from bioimageit_core.plugins.store.layout import Layout
+from bioimageit_core.plugins.store.raw_data import RawDataStore
+from bioimageit_core.plugins.store.search import condition
+
+__all__ = ["IndexedQueries"]
+
+_OPEN = 32  # indexes kept open by one service
+
+
+class IndexedQueries(RawDataStore):
+    """Answer queries without reading every document."""
+
+    def __init__(self, files: Files, *, import_mode: str = "copy", trusted_dirs: Any = (), who: str = "") -> None:
+        super().__init__(files, import_mode=import_mode, trusted_dirs=trusted_dirs, who=who)
+        self._indexes: OrderedDict[str, Index] = OrderedDict()
+        self._asking = threading.RLock()
+
+    def query_data(self, dataset: Container, query: str, origin_output_name: str = "") -> Iterator[Data]:
+        """Give the data of a dataset that `query` selects, in the dataset's order.
+
+        Raises
+        ------
+        DataQueryError
+            The query cannot be understood.
+        DocumentError
+            A document of the dataset cannot be read, so that nobody can say whether it is selected.
+        """
+        parsed = parse_query(query)
+        md_uri = self.files.absolute(dataset.md_uri)
+        layout = Layout.of_record(md_uri)
+        keys = self._keys_of(layout)
+        with self._asking:
+            index = self._index(layout)
+            if not self.files.exists(md_uri):
+                raise NotFoundError("dataset", md_uri)
+            is_raw = md_uri == layout.raw_dataset
+            number = index.refresh(md_uri, lineage=not is_raw)
+            for file in index.unreadable(number):
+                uri = join(parent(md_uri), file)
+                self.documents.parse_data(self.documents.content(uri, "data"), uri)
+            where, parameters = condition(index, number, parsed, origin_output_name, keys)
+            found = list(index.bodies(where, parameters))
+        directory = parent(md_uri)
+        for file, content in found:
+            uri = f"{directory}/{file}"
+            data = self.documents.parse_data(content, uri)
+            yield self.documents.fill(data, keys) if isinstance(data, RawData) else data
+
+    def _index(self, layout: Layout) -> Index:
+        index = self._indexes.pop(layout.root, None) or Index(self.documents, self.listings, layout)
+        self._indexes[layout.root] = index
+        while len(self._indexes) > _OPEN:
+            self._indexes.popitem(last=False)[1].close()
+        return index

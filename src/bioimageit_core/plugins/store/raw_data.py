@@ -1,0 +1,184 @@
+"""The raw data of a store: imported, read, annotated."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from bioimageit_core.containers import Container, Experiment, RawData
+from bioimageit_core.core.exceptions import ConflictError, DataServiceError, InvalidNameError, NotFoundError
+from bioimageit_core.core.observer import Observer
+from bioimageit_core.core.paths import check_name
+from bioimageit_core.core.records import Document
+from bioimageit_core.core.utils import format_date, generate_uuid
+from bioimageit_core.plugins.store.base import StoreBase, told
+from bioimageit_core.plugins.store.importing import Importer, Source, check_modes, is_zarr, sources_in
+from bioimageit_core.plugins.store.layout import Layout
+
+__all__ = ["RawDataStore"]
+
+_LARGE = 32 * 1024 * 1024  # bytes from which the user hears how much has arrived
+_BATCH = 256  # files between two releases of the lock
+
+
+@told
+class RawDataStore(StoreBase):
+    """Import, read and annotate raw data."""
+
+    def import_data(
+        self,
+        experiment: Experiment,
+        data_path: str,
+        name: str,
+        author: str,
+        format_: str,
+        date: str = "now",
+        key_value_pairs: Any = dict,
+        *,
+        mode: str = "",
+        on_conflict: str = "keep",
+    ) -> RawData:
+        mode = mode or self._import_mode
+        check_modes(mode, on_conflict)
+        check_name("data", name)
+        self.formats.get(format_)
+        path = os.path.abspath(os.path.expanduser(data_path))
+        if not os.path.exists(path):
+            raise NotFoundError("file to import", path)
+        if os.path.isdir(path) and not is_zarr(path):
+            raise DataServiceError(f"{path} is a directory and not a Zarr store; import_dir imports what is in it")
+        pairs = {} if key_value_pairs is None or isinstance(key_value_pairs, type) else dict(key_value_pairs)
+        source = Source(path, name, author, format_, format_date(date), pairs)
+        layout = Layout.of_experiment(experiment.md_uri)
+        with self._held(layout):
+            importer = self._importer(experiment)
+            data = importer.take(source, mode, on_conflict, sync=True)
+            self._add_keys(experiment, list(pairs))
+            importer.finish(sync=True)  # last: with it the data is there
+        return self.get_raw_data(data.md_uri)
+
+    def _importer(self, experiment: Experiment) -> Importer:
+        layout = Layout.of_experiment(experiment.md_uri)
+        dataset = experiment.raw_dataset.url or layout.raw_dataset
+        return Importer(self.documents, self.listings, self.journal, layout, dataset)
+
+    def _add_keys(self, experiment: Experiment, keys: list[str]) -> None:
+        new = [key for key in keys if key not in experiment.keys]
+        for key in new:
+            experiment.set_key(key)
+        if new:
+            stored = self.get_experiment(experiment.md_uri)
+            for key in new:
+                stored.set_key(key)
+            self.update_experiment(stored)
+
+    def import_dir(
+        self,
+        experiment: Experiment,
+        dir_uri: str,
+        filter_: str,
+        author: str,
+        format_: str,
+        date: str,
+        directory_tag_key: str = "",
+        observers: list[Observer] | None = None,
+        *,
+        mode: str = "",
+        on_conflict: str = "keep",
+        recursive: bool = False,
+    ) -> None:
+        mode = mode or self._import_mode
+        check_modes(mode, on_conflict)
+        self.formats.get(format_)
+        paths = list(sources_in(os.path.abspath(os.path.expanduser(dir_uri)), filter_, recursive))
+        layout = Layout.of_experiment(experiment.md_uri)
+        when, refused = format_date(date), []
+        with self._held(layout):
+            importer = self._importer(experiment)
+            self._add_keys(experiment, [directory_tag_key] if directory_tag_key and paths else [])
+        for start in range(0, len(paths), _BATCH):
+            with self._held(layout):
+                importer.start()
+                try:
+                    for number, path in enumerate(paths[start : start + _BATCH], start):
+                        _tell(observers, number, len(paths), path)
+                        tags = {directory_tag_key: os.path.basename(os.path.dirname(path))} if directory_tag_key else {}
+                        try:
+                            source = Source(path, check_name("data", _text(path)), author, format_, when, tags)
+                            importer.progress = functools.partial(_tell_part, observers, number, len(paths), path)
+                            importer.take(source, mode, on_conflict, sync=False)
+                        except (InvalidNameError, ConflictError) as error:
+                            refused.append(error)
+                finally:
+                    importer.finish(sync=False)
+        with self._held(layout):
+            self.listings.flush(experiment.raw_dataset.url or layout.raw_dataset, sync=False)
+            self._sync(layout)
+        _tell(observers, len(paths), len(paths), "")
+        if refused:
+            some = "; ".join(map(str, refused[:3])) + (f"; and {len(refused) - 3} more" if len(refused) > 3 else "")
+            raise DataServiceError(f"{len(refused)} of {len(paths)} files were not imported: {some}")
+
+    def get_raw_data(self, md_uri: str) -> RawData:
+        data = self.documents.read(RawData, self.files.absolute(md_uri))
+        return self.documents.fill(data, self._keys_of(Layout.of_record(data.md_uri)))
+
+    def _keys_of(self, layout: Layout) -> list[str]:
+        signature = self.files.signature(layout.experiment)
+        known = self._keys.get(layout.root)
+        if known is None or known[0] != signature:
+            keys = self.documents.read(Experiment, layout.experiment).keys if signature else []
+            known = self._keys[layout.root] = (signature, keys)
+        return known[1]
+
+    def update_raw_data(self, raw_data: RawData) -> None:
+        self._update(Layout.of_record(raw_data.md_uri), raw_data)
+
+    def annotate_data(self, dataset: Container, pairs: Mapping[str, Mapping[str, Any]]) -> None:
+        layout = Layout.of_record(dataset.md_uri)
+        with self._held(layout):
+            try:
+                self._annotate(layout, pairs)
+            finally:
+                self._sync(layout)
+
+    def _annotate(self, layout: Layout, pairs: Mapping[str, Mapping[str, Any]]) -> None:
+        batch, lines = generate_uuid(), []
+        try:
+            for md_uri, wanted in pairs.items():
+                annotate = functools.partial(_with_pairs, pairs=wanted)
+                changed = self.documents.edit(md_uri, annotate, layout.temp, "raw data", sync=False)
+                if changed is None:
+                    continue
+                stored = changed[0].get("key_value_pairs", {})
+                old = {key: stored.get(key) for key in wanted if stored.get(key) != wanted[key]}
+                new = {key: wanted[key] for key in old}
+                lines.append(self.journal.line(layout, "annotate", md_uri, batch=batch, old=old, new=new))
+        finally:
+            self.journal.append(layout, lines)
+
+
+def _with_pairs(document: Document, pairs: Mapping[str, Any]) -> Document:
+    merged = {**document.get("key_value_pairs", {}), **pairs}
+    return {**document, "key_value_pairs": {key: value for key, value in merged.items() if value is not None}}
+
+
+def _text(path: str) -> str:
+    return os.path.basename(path).encode(errors="replace").decode()
+
+
+def _tell(observers: list[Observer] | None, number: int, total: int, path: str) -> None:
+    for observer in observers or []:
+        percent = 100 * number // total if total else 100
+        observer.notify_progress(percent, f"import {os.path.basename(path)}" if path else "import done")
+
+
+def _tell_part(observers: list[Observer] | None, number: int, total: int, path: str, done: int, size: int) -> None:
+    """Tell how much of a large file has arrived."""
+    if size < _LARGE:
+        return
+    for observer in observers or []:
+        percent = int(100 * (number + done / size) / total)
+        observer.notify_progress(percent, f"import {os.path.basename(path)}: {done >> 20} of {size >> 20} MiB")

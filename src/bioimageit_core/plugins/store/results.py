@@ -1,0 +1,161 @@
+"""What runs leave: the run's document, its outputs moved in from where the tool wrote them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bioimageit_core.containers import Container, Dataset, ProcessedData, Run
+from bioimageit_core.core.exceptions import ConflictError, NotFoundError
+from bioimageit_core.core.paths import (
+    candidates,
+    check_name,
+    document_names,
+    file_names,
+    folded,
+    join,
+    name_of,
+    parent,
+    storable_name,
+)
+from bioimageit_core.core.utils import generate_uuid
+from bioimageit_core.plugins.store.documents import Documents, guarded
+from bioimageit_core.plugins.store.files import Incoming
+from bioimageit_core.plugins.store.journal import Journal
+from bioimageit_core.plugins.store.layout import Layout
+from bioimageit_core.plugins.store.listing import Listing, Listings
+
+if TYPE_CHECKING:
+    from bioimageit_core.core.formats import FormatTable
+
+__all__ = ["Results"]
+
+_RUN = re.compile(r"^run(?:_(\d+))?\.md\.json$")
+
+
+class Results:
+    """Store runs and processed data."""
+
+    def __init__(self, documents: Documents, listings: Listings, journal: Journal) -> None:
+        self._documents = documents
+        self._files = documents.files
+        self._listings = listings
+        self._journal = journal
+
+    def create_run(self, dataset: Dataset, run_info: Run) -> Run:
+        """Store a run as ``run.md.json``, ``run_1.md.json``, ... of its dataset."""
+        layout = Layout.of_record(dataset.md_uri)
+        run_info.uuid = run_info.uuid or generate_uuid()
+        run_info.set_dataset(dataset)
+        if not self._files.exists(dataset.md_uri):
+            raise NotFoundError("dataset", dataset.md_uri)
+        with self._files.lock(layout.ours):
+            for name in candidates("run", ".md.json"):
+                run_info.md_uri = join(parent(dataset.md_uri), name)
+                if self._files.exists(run_info.md_uri):
+                    continue
+                try:
+                    self._documents.create(run_info)
+                except ConflictError:  # other software was faster
+                    continue
+                break
+            try:
+                self._journal.append(layout, [self._journal.line(layout, "run", run_info.md_uri, uuid=run_info.uuid)])
+            except OSError as error:
+                self._files.remove(run_info.md_uri)
+                raise guarded(error, f"store a run of {run_info.process_name!r}") from error
+        return run_info
+
+    def runs(self, dataset: Dataset) -> list[Run]:
+        """List the runs of a dataset, oldest first."""
+        directory = parent(dataset.md_uri)
+        try:
+            names = self._files.names(directory)
+        except FileNotFoundError as error:
+            raise NotFoundError("dataset", dataset.md_uri) from error
+        numbered = sorted((int(match[1] or 0), name) for name in names if (match := _RUN.match(name)))
+        return [self._documents.read(Run, join(directory, name)) for _, name in numbered]
+
+    def stage(self, dataset: Dataset, data: ProcessedData, formats: FormatTable) -> ProcessedData:
+        """Say where a tool is to write: not yet among the data, so that a failure leaves none."""
+        layout = Layout.of_record(dataset.md_uri)
+        extension = formats.get(data.format).extension
+        name = check_name("data", data.name)
+        try:
+            directory = self._files.staging(join(layout.staging, generate_uuid()))
+        except OSError as error:
+            raise guarded(error, f"make room for {data.name!r}") from error
+        data.uri = join(directory, storable_name(f"{name}.{extension}" if extension else name))
+        return data
+
+    def create_data(self, dataset: Dataset, run: Run, data: ProcessedData) -> ProcessedData:
+        """Describe and list a processed data, and take its file in if it is not in the dataset's folder yet."""
+        check_name("data", data.name)
+        layout, directory, given = Layout.of_record(dataset.md_uri), parent(dataset.md_uri), data.uri
+        if not self._files.exists(dataset.md_uri):
+            raise NotFoundError("dataset", dataset.md_uri)
+        data.uuid = data.uuid or generate_uuid()
+        data.run = Container(run.md_uri, run.uuid)
+        try:
+            incoming = self._incoming(layout, directory, given)
+            with self._files.lock(layout.ours):
+                listing = self._listings.open(dataset.md_uri)
+                self._place(incoming, data, directory, layout, listing)
+                try:
+                    self._record(incoming, data, layout, listing)
+                except BaseException:
+                    self._listings.forget(dataset.md_uri)
+                    if incoming.path:
+                        self._files.take_back(incoming, data.uri)
+                        if not incoming.room:
+                            self._files.discard(incoming)
+                        data.uri = given
+                    raise
+            self._files.discard(incoming)
+        except FileNotFoundError as error:
+            raise NotFoundError("file to store", given) from error
+        except OSError as error:
+            raise guarded(error, f"store {data.name!r}") from error
+        return data
+
+    def _place(self, incoming: Incoming, data: ProcessedData, directory: str, layout: Layout, listing: Listing) -> None:
+        if not incoming.path:  # the tool wrote it there
+            return
+        for name in file_names(storable_name(name_of(data.uri))):
+            if not listing.takes(name):
+                continue
+            try:
+                self._files.place(incoming, join(directory, name), temp=layout.temp)
+            except FileExistsError:  # put there by somebody who does not know our lock
+                listing.names.add(folded(name))
+                continue
+            data.uri = join(directory, name)
+            return
+
+    def _record(self, incoming: Incoming, data: ProcessedData, layout: Layout, listing: Listing) -> None:
+        """Write the document of a file that is in its place, and tell journal and list."""
+        for name in document_names(name_of(data.uri)):
+            if not listing.takes(name):
+                continue
+            data.md_uri = join(parent(data.uri), name)
+            try:
+                self._documents.create(data)
+            except ConflictError:
+                listing.names.add(folded(name))
+                continue
+            break
+        line = self._journal.content(layout, "result", data.md_uri, data.uuid, data.uri, incoming.stored)
+        try:
+            self._journal.append(layout, [line])
+            self._listings.add(listing, [Container(data.md_uri, data.uuid)], [name_of(data.uri)])
+        except BaseException:
+            self._files.remove(data.md_uri)
+            raise
+
+    def _incoming(self, layout: Layout, directory: str, uri: str) -> Incoming:
+        """Take what a tool wrote for us as it is, copy what is somebody else's, leave what is in its place."""
+        if parent(uri) == directory:
+            return Incoming("", self._files.digest(uri), False)
+        if self._files.is_staged(uri, layout.staging):
+            return self._files.staged(uri)
+        return self._files.take_in(uri, layout.temp, "copy")

@@ -1,0 +1,226 @@
+"""The data service that keeps experiments as folders of documents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bioimageit_core.containers import (
+    Data,
+    Dataset,
+    DatasetInfo,
+    Experiment,
+    ProcessedData,
+    Run,
+)
+from bioimageit_core.core.exceptions import (
+    ConflictError,
+    DataServiceError,
+    NotFoundError,
+)
+from bioimageit_core.core.json_text import encode
+from bioimageit_core.core.paths import check_name, folded, join, name_of, parent, relative_path
+from bioimageit_core.core.records import Document
+from bioimageit_core.core.utils import format_date, generate_uuid
+from bioimageit_core.plugins.contracts import DataService, Finding
+from bioimageit_core.plugins.store.base import told
+from bioimageit_core.plugins.store.documents import guarded
+from bioimageit_core.plugins.store.files import Files
+from bioimageit_core.plugins.store.layout import DATA, EXPERIMENT, OURS, PROCESSED_DATASET, Layout
+from bioimageit_core.plugins.store.raw_data import RawDataStore
+from bioimageit_core.plugins.store.results import Results
+
+if TYPE_CHECKING:
+    from bioimageit_core.plugins.store.checking import Checker
+
+__all__ = ["Store"]
+
+
+@told
+class Store(RawDataStore, DataService):
+    """Experiments on a filesystem, with all that the contract of a data service asks for."""
+
+    def __init__(self, files: Files, *, import_mode: str = "copy", trusted_dirs: Any = (), who: str = "") -> None:
+        super().__init__(files, import_mode=import_mode, trusted_dirs=trusted_dirs, who=who)
+        self._results = Results(self.documents, self.listings, self.journal)
+
+    # Experiments
+
+    def create_experiment(
+        self, name: str, author: str, date: str = "now", keys: list[str] | None = None, destination: str = ""
+    ) -> Experiment:
+        check_name("experiment", name)
+        folder = check_name("experiment", name.replace(" ", ""))
+        workspace = self.files.absolute(destination or ".")
+        layout = Layout(join(workspace, folder))
+        self._check_free(workspace, folder, layout)
+        experiment = Experiment(layout.experiment, generate_uuid(), name, author, format_date(date))
+        for key in keys or []:
+            experiment.set_key(key)
+        experiment.raw_dataset = DatasetInfo(DATA, layout.raw_dataset, generate_uuid())
+        dataset = Dataset(layout.raw_dataset, experiment.raw_dataset.uuid, DATA)
+        try:
+            self.files.make_dir(layout.temp)
+            self.files.make_dir(parent(layout.raw_dataset))
+        except OSError as error:
+            raise guarded(error, f"create the experiment {name!r}") from error
+        with self.files.lock(layout.ours):
+            if self.files.exists(layout.raw_dataset):  # left by an interrupted creation
+                dataset = self.documents.read(Dataset, layout.raw_dataset)
+                experiment.raw_dataset.uuid = dataset.uuid
+            else:
+                self.documents.create(dataset)
+            self.documents.create(experiment)  # last: with it the experiment is there
+            self.journal.append(layout, [self.journal.line(layout, "create", layout.experiment, uuid=experiment.uuid)])
+        return experiment
+
+    def _check_free(self, workspace: str, folder: str, layout: Layout) -> None:
+        try:
+            taken = {folded(name): name for name in self.files.names(workspace)}
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFoundError("workspace", workspace) from error
+        except OSError as error:
+            raise guarded(error, "read the workspace") from error
+        other = taken.get(folded(folder))
+        if other is None:
+            return
+        if other != folder or self.files.exists(layout.experiment):
+            raise ConflictError(f"{workspace} already has an experiment {other!r}; choose another name")
+        if set(self.files.names(layout.root)) - {DATA, OURS}:
+            raise ConflictError(f"{layout.root} is there and is not an experiment; choose another name")
+
+    def get_workspace_experiments(self, workspace_uri: str) -> list[dict[str, Any]]:
+        workspace = self.files.absolute(workspace_uri or ".")
+        try:
+            names = sorted(self.files.names(workspace))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFoundError("workspace", workspace) from error
+        except OSError as error:
+            raise guarded(error, "read the workspace") from error
+        found = []
+        for name in names:
+            try:
+                experiment = self.documents.read(Experiment, join(workspace, name, EXPERIMENT))
+            except NotFoundError:
+                continue
+            except DataServiceError as error:  # one that cannot be read hides no other
+                md_uri = join(workspace, name, EXPERIMENT)
+                found.append({"md_uri": md_uri, "info": Experiment(md_uri, name=name), "error": str(error)})
+                continue
+            found.append({"md_uri": experiment.md_uri, "info": experiment})
+        return found
+
+    # Processed data, datasets and runs
+
+    def get_processed_data(self, md_uri: str) -> ProcessedData:
+        return self.documents.read(ProcessedData, self.files.absolute(md_uri))
+
+    def update_processed_data(self, processed_data: ProcessedData) -> None:
+        self._update(Layout.of_record(processed_data.md_uri), processed_data)
+
+    def get_dataset(self, md_uri: str) -> Dataset:
+        return self.listings.read(self.files.absolute(md_uri))
+
+    def update_dataset(self, dataset: Dataset) -> None:
+        layout = Layout.of_record(dataset.md_uri)
+        with self._held(layout):
+            self.listings.flush(dataset.md_uri)
+            self._update(layout, dataset)
+
+    def create_dataset(self, experiment: Experiment, dataset_name: str) -> Dataset:
+        check_name("dataset", dataset_name)
+        layout = Layout.of_experiment(experiment.md_uri)
+        md_uri = join(layout.root, dataset_name, PROCESSED_DATASET)
+        with self._held(layout):
+            _check_dataset_name(self.get_experiment(experiment.md_uri), dataset_name)
+            try:
+                self.files.make_dir(parent(md_uri))
+            except OSError as error:
+                raise guarded(error, f"create the dataset {dataset_name!r}") from error
+            if self.files.exists(md_uri):  # left by an interrupted creation
+                dataset = self.documents.read(Dataset, md_uri)
+            else:
+                dataset = Dataset(md_uri, generate_uuid(), dataset_name)
+                self.documents.create(dataset)
+            link = DatasetInfo(dataset_name, md_uri, dataset.uuid)
+
+            def with_dataset(document: Document) -> Document:
+                stored = self.documents.parse(Experiment, encode(document), layout.experiment)
+                _check_dataset_name(stored, dataset_name)  # again: without locks another writer may have been faster
+                url = relative_path(md_uri, layout.experiment)
+                document.setdefault("processed_datasets", []).append(
+                    {"name": dataset_name, "url": url, "uuid": dataset.uuid}
+                )
+                return document
+
+            if changed := self.documents.edit(layout.experiment, with_dataset, layout.temp, "experiment"):
+                self._log_change(layout, self.documents.read(Experiment, layout.experiment), *changed)
+        experiment.processed_datasets.append(link)
+        return dataset
+
+    def create_run(self, dataset: Dataset, run_info: Run) -> Run:
+        return self._results.create_run(dataset, run_info)
+
+    def update_run(self, run: Run) -> None:
+        """Write what is known of a run now that it is over."""
+        self._update(Layout.of_record(run.md_uri), run)
+
+    def get_run(self, md_uri: str) -> Run:
+        return self.documents.read(Run, self.files.absolute(md_uri))
+
+    def get_dataset_runs(self, dataset: Dataset) -> list[Run]:
+        return self._results.runs(dataset)
+
+    def create_data_uri(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
+        return self._results.stage(dataset, processed_data, self.formats)
+
+    def create_data(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
+        return self._results.create_data(dataset, run, processed_data)
+
+    # Reading data
+
+    def get_data_uri(self, data: Data) -> str:
+        """Return a local path where a tool can read the data; of a remote one, a copy of its own."""
+        if not self.files.exists(data.uri):
+            raise NotFoundError("file", data.uri)
+        return self.files.local_copy(data.uri)
+
+    def download_data(self, md_uri: str, destination: str) -> str:
+        data = self._data(md_uri)
+        if not self.files.exists(data.uri):
+            raise NotFoundError("file", data.uri)
+        target = os.path.join(destination, name_of(data.uri)) if os.path.isdir(destination) else destination
+        try:
+            self.files.fetch(data.uri, target)
+        except OSError as error:
+            raise guarded(error, f"download {data.name!r}") from error
+        return target
+
+    def _data(self, md_uri: str) -> Data:
+        uri = self.files.absolute(md_uri)
+        return self.documents.parse_data(self.documents.content(uri, "data"), uri)
+
+    def check_experiment(
+        self, md_uri: str, content: bool = True, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Finding]:
+        return self._checker().check(self.files.absolute(md_uri), content=content, progress=progress)
+
+    def repair_experiment(self, md_uri: str) -> Iterator[str]:
+        return self._checker().repair(self.files.absolute(md_uri))
+
+    def _checker(self) -> Checker:
+        from bioimageit_core.plugins.store.checking import Checker
+
+        return Checker(self.documents, self.listings, self.journal, self.formats)
+
+    def needs_cleanning(self) -> bool:
+        """Say whether copies for tools are to be removed after a run; local files are no copies."""
+        return False
+
+
+def _check_dataset_name(experiment: Experiment, name: str) -> None:
+    taken = [experiment.raw_dataset.name, *(info.name for info in experiment.processed_datasets)]
+    same = [known for known in taken if folded(known) == folded(name)]
+    if same or name.startswith(".") or folded(name) in {DATA, folded(EXPERIMENT)}:
+        raise ConflictError(f"{experiment.name} already has a dataset {(same or [name])[0]!r}")

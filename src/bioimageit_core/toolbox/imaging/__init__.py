@@ -1,0 +1,1 @@
+"""Image processing on arrays that know their axes, pixel sizes and channel names."""

@@ -1,0 +1,240 @@
+"""Queries of LOCAL go through an index; a scan of the documents says what is right."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawData, Run
+from bioimageit_core.core.exceptions import DataQueryError, DocumentError
+from bioimageit_core.core.query import Compare, Has, In, fields_of, parse_query
+from bioimageit_core.plugins.data_local import LocalMetadataService
+
+VALUES = [
+    "1",
+    "1.0",
+    " 1",
+    "10",
+    "x",
+    "",
+    " ",
+    "2024-05-01",
+    "2024-05",
+    "é",
+    1,
+    1.5,
+    10**20,
+    True,
+    None,
+    ["1", 2],
+    {"a": 1},
+]
+KEYS = ["P", "n", "date", "author", "Gene name"]
+
+
+def service() -> LocalMetadataService:
+    return LocalMetadataService(durable=False)
+
+
+def make_experiment(home: Path, pairs: list[dict[str, object]]) -> tuple[LocalMetadataService, Experiment, Dataset]:
+    home.mkdir(parents=True, exist_ok=True)
+    local = service()
+    experiment = local.create_experiment("e", "ada", keys=["P"], destination=str(home))
+    for number, about in enumerate(pairs):
+        source = home / f"im {number}.tif"
+        source.write_text(str(number))
+        local.import_data(experiment, str(source), source.name, "ada", "imagetiff", "2024-05-01", about)
+    return local, experiment, local.get_dataset(experiment.raw_dataset.url)
+
+
+def scan(
+    local: LocalMetadataService, dataset: Dataset, query: str, origins: dict[str, RawData] | None = None
+) -> list[str]:
+    """Answer by reading every document."""
+    asked, found = parse_query(query), []
+    for item in local.get_dataset(dataset.md_uri).uris:
+        if origins is None:
+            data: RawData | ProcessedData = local.get_raw_data(item.md_uri)
+            fields = fields_of(data)
+        else:
+            data = local.get_processed_data(item.md_uri)
+            fields = fields_of(data, origins.get(data.uuid))
+        if asked.matches(fields):
+            found.append(data.uuid)
+    return found
+
+
+def ask(local: LocalMetadataService, dataset: Dataset, query: str, output: str = "") -> list[str]:
+    return [data.uuid for data in local.query_data(dataset, query, output)]
+
+
+leaves = st.one_of(
+    st.builds(
+        Compare,
+        st.sampled_from([*KEYS, "name", "format", "absent"]),
+        st.sampled_from(["=", "!=", "==", "~"]),
+        st.sampled_from(["1", "1.0", " 1", "x", "", "2024", "im 1", "ada", "true"]),
+    ),
+    st.builds(
+        Compare,
+        st.sampled_from([*KEYS, "name"]),
+        st.sampled_from(["<", "<=", ">", ">="]),
+        st.sampled_from(["1", "1.5", "100000000000000000000", "2024-05", "2024-05-01"]),
+    ),
+    st.builds(Has, st.sampled_from([*KEYS, "absent"])),
+    st.builds(
+        In, st.sampled_from([*KEYS, "name"]), st.lists(st.sampled_from(["1", "x", "10", ""]), min_size=1).map(tuple)
+    ),
+)
+queries = st.recursive(
+    leaves.map(str),
+    lambda q: st.one_of(
+        st.tuples(q, st.sampled_from([" AND ", " OR "]), q).map(lambda t: f"({t[0]}){t[1]}({t[2]})"),
+        q.map(lambda s: f"NOT ({s})"),
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=4), min_size=1, max_size=6),
+    st.lists(queries, min_size=10, max_size=20),
+)
+def test_the_index_answers_as_a_scan_does(tmp_path_factory, pairs, asked) -> None:
+    local, _, dataset = make_experiment(tmp_path_factory.mktemp("q"), pairs)
+    for query in asked:
+        assert ask(local, dataset, query) == scan(local, dataset, query), query
+
+
+def process(local: LocalMetadataService, experiment: Experiment, source: Dataset, name: str) -> Dataset:
+    dataset = local.create_dataset(experiment, name)
+    run = local.create_run(dataset, Run())
+    is_raw = source.md_uri == experiment.raw_dataset.url
+    for item in source.uris:
+        parent = local.get_raw_data(item.md_uri) if is_raw else local.get_processed_data(item.md_uri)
+        made = ProcessedData()
+        made.set_info(f"{name}_{parent.name}", "bo", "2025-01-01", "imagetiff", "")
+        made.add_input("i", parent)
+        made.set_output("o" if len(made.name) % 2 else "t", "label")
+        local.create_data_uri(dataset, run, made)
+        Path(made.uri).write_text(made.name)
+        local.create_data(dataset, run, made)
+    return local.get_dataset(dataset.md_uri)
+
+
+def test_processed_data_at_depth_three_are_found_by_the_annotations_of_their_origin(tmp_path: Path) -> None:
+    local, experiment, raw = make_experiment(tmp_path, [{"P": str(n % 2), "date": "x" if n else ""} for n in range(6)])
+    dataset = raw
+    for name in ("a", "b", "c"):
+        dataset = process(local, experiment, dataset, name)
+    raws = [local.get_raw_data(item.md_uri) for item in raw.uris]
+    origins = {item.uuid: origin for item, origin in zip(dataset.uris, raws, strict=True)}
+
+    for query in [
+        "P=1",
+        "NOT P=1",
+        "name=c_b",
+        "author=bo",
+        "author=ada",
+        "date=x",
+        "date=2025",
+        "P=0 AND name=im",
+        "zz",
+    ]:
+        assert ask(local, dataset, query) == scan(local, dataset, query, origins), query
+    outputs = {local.get_processed_data(item.md_uri).output["name"] for item in dataset.uris}
+    assert sum(len(ask(local, dataset, "", output)) for output in outputs) == 6
+
+
+def rewrite(path: Path, **pairs: object) -> None:
+    document = json.loads(path.read_text())
+    document["key_value_pairs"].update(pairs)
+    path.write_text(json.dumps(document, indent=4))
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["the same process", "another process"])
+def test_what_others_change_is_noticed(tmp_path: Path, fresh: bool) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(5)])
+    assert ask(local, dataset, "P=7") == []
+    folder = Path(dataset.md_uri).parent
+    paths = [Path(item.md_uri) for item in dataset.uris]
+
+    def now() -> LocalMetadataService:
+        return service() if fresh else local
+
+    rewrite(paths[0], P="7")  # an editor that writes in place
+    assert ask(now(), dataset, "P=7") == scan(local, dataset, "P=7") != []
+    sibling = folder / "x.tmp"  # an editor that renames
+    sibling.write_bytes(paths[1].read_bytes())
+    rewrite(sibling, P="7")
+    os.replace(sibling, paths[1])
+    assert len(ask(now(), dataset, "P=7")) == 2
+    status = paths[2].stat()  # one that keeps time and size
+    paths[2].write_text(paths[2].read_text().replace('"P": "0"', '"P": "7"'))
+    os.utime(paths[2], ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert len(ask(now(), dataset, "P=7")) == 3
+    listing = json.loads(Path(dataset.md_uri).read_text())  # other software takes one out of the list
+    gone = listing["urls"].pop(0)
+    Path(dataset.md_uri).write_text(json.dumps(listing, indent=4))
+    assert gone["uuid"] not in ask(now(), dataset, "")
+    copy = json.loads(paths[1].read_text())  # and puts another in
+    copy["uuid"], copy["common"]["name"] = "new", "added.tif"
+    (folder / "added.md.json").write_text(json.dumps(copy, indent=4))
+    listing["urls"].append({"uuid": "new", "url": "added.md.json"})
+    Path(dataset.md_uri).write_text(json.dumps(listing, indent=4))
+    assert ask(now(), dataset, "name==added.tif") == ["new"]
+    assert ask(now(), dataset, "") == scan(local, dataset, "")
+
+
+def test_a_document_that_cannot_be_read_is_named_until_it_is_mended(tmp_path: Path) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(3)])
+    path = Path(dataset.uris[1].md_uri)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])
+    with pytest.raises(DocumentError, match=r"im 1\.md\.json: is cut off"):
+        ask(local, dataset, "P=0")
+    path.write_bytes(whole)
+    assert len(ask(local, dataset, "P=0")) == 3
+
+
+@pytest.mark.parametrize("harm", ["deleted", "garbage", "another version", "cut off", "a directory"])
+def test_an_index_that_is_lost_or_damaged_is_made_again(tmp_path: Path, harm: str) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": str(n)} for n in range(4)])
+    expected = ask(local, dataset, "P=2")
+    index = tmp_path / "e" / ".bioimageit" / "index.sqlite"
+    if harm == "another version":
+        with sqlite3.connect(index) as database:
+            database.execute("PRAGMA user_version = 99")
+        database.close()
+    elif harm == "cut off":
+        index.write_bytes(index.read_bytes()[:5000])
+    else:
+        index.unlink()
+        if harm == "garbage":
+            index.write_bytes(b"no database" * 1000)
+        if harm == "a directory":
+            index.mkdir()
+    assert ask(service(), dataset, "P=2") == expected == ask(local, dataset, "P=2")
+
+
+def test_an_experiment_without_a_folder_of_ours_is_queried_in_memory(tmp_path: Path) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": str(n)} for n in range(4)])
+    local.flush()
+    import shutil
+
+    shutil.rmtree(tmp_path / "e" / ".bioimageit")
+    assert len(ask(service(), dataset, "P>=2")) == 2
+    assert not (tmp_path / "e" / ".bioimageit").exists()
+
+
+def test_a_query_that_cannot_be_understood_says_so(tmp_path: Path) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{}])
+    with pytest.raises(DataQueryError):
+        ask(local, dataset, "P=1 AND")
