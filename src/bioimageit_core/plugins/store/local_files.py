@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import hashlib
 import itertools
@@ -13,9 +12,8 @@ import shutil
 import stat
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
 
 from bioimageit_core.plugins.store.content import (
     CHUNK,
@@ -28,12 +26,19 @@ from bioimageit_core.plugins.store.content import (
     same_content,
     write_all,
 )
+from bioimageit_core.plugins.store.disk import (
+    in_made_directory,
+    move_new,
+    sync_directory,
+    sync_file,
+    sync_filesystem,
+    tree,
+    unlink,
+)
 from bioimageit_core.plugins.store.files import Changed, Entry, Files, Incoming, Progress, Stored
 from bioimageit_core.plugins.store.locks import ExperimentLock
 
 __all__ = ["LocalFiles"]
-
-_T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
 
@@ -127,14 +132,14 @@ class LocalFiles(Files):
             if expected is not None and self.signature(uri) != expected:  # other software, which minds no lock
                 raise Changed(errno.EBUSY, "was changed meanwhile", uri)
             if new:
-                _move_new(path, uri)
+                move_new(path, uri)
             else:
                 os.replace(path, uri)
         except BaseException:
-            _unlink(path)
+            unlink(path)
             raise
         if sync and self.durable:
-            _sync_directory(os.path.dirname(uri))
+            sync_directory(os.path.dirname(uri))
 
     def _temporary(self, temp: str) -> str:
         return f"{temp}/{self._token}-{os.getpid()}-{next(self._numbers)}"
@@ -170,7 +175,7 @@ class LocalFiles(Files):
         if mode == "link":
             try:
                 # of a link, its target: link(2) would take the link itself
-                _in_made_directory(path, lambda: os.link(os.path.realpath(source), path))
+                in_made_directory(path, lambda: os.link(os.path.realpath(source), path))
             except OSError as error:
                 raise OSError(
                     error.errno, f"cannot hard-link ({error.strerror}); copy or reference it", source
@@ -218,21 +223,21 @@ class LocalFiles(Files):
         self, incoming: Incoming, uri: str, *, sync: bool = True, temp: str = "", progress: Progress | None = None
     ) -> None:
         if sync and self.durable:
-            for path in [incoming.path] if not incoming.is_dir else _tree(incoming.path):
-                _sync_file(path)
+            for path in [incoming.path] if not incoming.is_dir else tree(incoming.path):
+                sync_file(path)
         try:
-            _move_new(incoming.path, uri)  # other software, which does not know our lock, may have put something there
+            move_new(incoming.path, uri)  # other software, which does not know our lock, may have put something there
         except OSError as error:
             if error.errno != errno.EXDEV or os.path.lexists(uri):
                 raise
             shutil.move(incoming.path, uri)  # a tool's output on another disk
         if sync and self.durable:
-            _sync_directory(os.path.dirname(uri))
+            sync_directory(os.path.dirname(uri))
 
     def exchange(self, incoming: Incoming, uri: str, aside: str, *, temp: str = "") -> None:
         if self.durable:
-            for path in [incoming.path] if not incoming.is_dir else _tree(incoming.path):
-                _sync_file(path)
+            for path in [incoming.path] if not incoming.is_dir else tree(incoming.path):
+                sync_file(path)
         os.makedirs(os.path.dirname(aside), exist_ok=True)
         if os.path.isdir(uri) or incoming.is_dir:
             os.rename(uri, aside)
@@ -248,7 +253,7 @@ class LocalFiles(Files):
                 shutil.copy2(uri, aside)
             os.replace(incoming.path, uri)
         if self.durable:
-            _sync_directory(os.path.dirname(uri))
+            sync_directory(os.path.dirname(uri))
 
     def take_back(self, incoming: Incoming, uri: str) -> None:
         os.rename(uri, incoming.path)
@@ -287,17 +292,17 @@ class LocalFiles(Files):
             shutil.copyfile(uri, destination)
 
     def move(self, uri: str, destination: str) -> None:
-        _in_made_directory(destination, lambda: os.rename(uri, destination))
+        in_made_directory(destination, lambda: os.rename(uri, destination))
 
     def remove(self, uri: str) -> None:
         if os.path.isdir(uri) and not os.path.islink(uri):
             shutil.rmtree(uri)
         else:
-            _unlink(uri)
+            unlink(uri)
 
     def append(self, log: str, content: bytes, *, sync: bool = True) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        descriptor = _in_made_directory(log, lambda: os.open(log, flags, 0o666))
+        descriptor = in_made_directory(log, lambda: os.open(log, flags, 0o666))
         try:
             end = os.fstat(descriptor).st_size
             if end and os.pread(descriptor, 1, end - 1) != b"\n":  # a writer was killed in mid-line
@@ -333,92 +338,4 @@ class LocalFiles(Files):
 
     def sync(self, uri: str) -> None:
         if self.durable:
-            _sync_filesystem(uri)
-
-
-def _move_new(path: str, uri: str) -> None:
-    """Move to `uri` unless something is there.
-
-    In one step where the system has one (Linux, renameat2(2)); else by a hard link, which fails where a rename would
-    replace; else, on a filesystem that has neither, after a look.
-    """
-    if _rename_new is not None:
-        if _rename_new(-100, os.fsencode(path), -100, os.fsencode(uri), 1) == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in {errno.EINVAL, errno.ENOSYS}:
-            raise OSError(number, os.strerror(number), uri)
-    try:
-        os.link(path, uri)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno in {errno.ENOENT, errno.EXDEV}:
-            raise
-        if os.path.lexists(uri):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), uri) from error
-        os.rename(path, uri)
-    else:
-        os.unlink(path)
-
-
-def _find_rename_new() -> Any:
-    try:
-        return ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError, TypeError):
-        return None
-
-
-_rename_new = _find_rename_new()
-
-
-def _in_made_directory(path: str, operation: Callable[[], _T]) -> _T:
-    try:
-        return operation()
-    except FileNotFoundError:
-        directory = os.path.dirname(path)
-        if os.path.isdir(directory):
-            raise
-        os.makedirs(directory, exist_ok=True)
-        return operation()
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _tree(directory: str) -> Iterator[str]:
-    for folder, _folders, files in os.walk(directory):
-        yield from (os.path.join(folder, name) for name in files)
-        yield folder
-
-
-def _sync_file(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(path: str) -> None:
-    if os.name == "posix":  # elsewhere a directory cannot be opened, and renames are ordered
-        _sync_file(path)
-
-
-def _sync_filesystem(path: str) -> None:
-    """Write back the whole filesystem that `path` is on: one call for a batch, where fsync would be one a file."""
-    try:
-        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
-    except (AttributeError, OSError):
-        if hasattr(os, "sync"):
-            os.sync()
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), path)
-    finally:
-        os.close(descriptor)
+            sync_filesystem(uri)

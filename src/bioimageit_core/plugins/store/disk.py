@@ -1,0 +1,107 @@
+"""Steps on the disk of this machine that the standard library lacks: moving without replacing, and syncing."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+__all__ = ["in_made_directory", "move_new", "sync_directory", "sync_file", "sync_filesystem", "tree", "unlink"]
+
+_T = TypeVar("_T")
+
+
+def move_new(path: str, uri: str) -> None:
+    """Move to `uri` unless something is there.
+
+    In one step where the system has one (Linux, renameat2(2)); else by a hard link, which fails where a rename would
+    replace; else, on a filesystem that has neither, after a look.
+    """
+    if _rename_new is not None:
+        if _rename_new(-100, os.fsencode(path), -100, os.fsencode(uri), 1) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in {errno.EINVAL, errno.ENOSYS}:
+            raise OSError(number, os.strerror(number), uri)
+    try:
+        os.link(path, uri)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.EXDEV}:
+            raise
+        if os.path.lexists(uri):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), uri) from error
+        os.rename(path, uri)
+    else:
+        os.unlink(path)
+
+
+def _find_rename_new() -> Any:
+    try:
+        return ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+_rename_new = _find_rename_new()
+
+
+def in_made_directory(path: str, operation: Callable[[], _T]) -> _T:
+    """Do something at `path`, whose directory is made if there is none."""
+    try:
+        return operation()
+    except FileNotFoundError:
+        directory = os.path.dirname(path)
+        if os.path.isdir(directory):
+            raise
+        os.makedirs(directory, exist_ok=True)
+        return operation()
+
+
+def unlink(path: str) -> None:
+    """Remove a file if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def tree(directory: str) -> Iterator[str]:
+    """Give all files below a directory, and the directories themselves."""
+    for folder, _folders, files in os.walk(directory):
+        yield from (os.path.join(folder, name) for name in files)
+        yield folder
+
+
+def sync_file(path: str) -> None:
+    """Return when the content of a file, or the entries of a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: str) -> None:
+    """Return when the entries of a directory are on the disk."""
+    if os.name == "posix":  # elsewhere a directory cannot be opened, and renames are ordered
+        sync_file(path)
+
+
+def sync_filesystem(path: str) -> None:
+    """Write back the whole filesystem that `path` is on: one call for a batch, where fsync would be one a file."""
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError):
+        if hasattr(os, "sync"):
+            os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)
