@@ -1,7 +1,7 @@
 """Real servers that tests talk to, on loopback, started once for all workers; what is missing is a visible skip.
 
 A test says by a marker which server it needs. The description of such a marker in pyproject.toml begins with "needs";
-where ``CI`` is ``true``, a test so marked that is skipped is a failure.
+where ``CI`` is ``true``, a test so marked that is skipped is a failure, and so is one that misses what set-up installs.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from hypothesis import HealthCheck, settings
 KIT = os.path.join("bioimageit_core", "testing")
 _SERVICES = Path(__file__).parent / "services"
 _UP_WITHIN = 60.0  # seconds
+_NOT_SET_UP = ("not installed", "could not import")
 
 # how long an example takes says more of what else the machine does than of the code
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -39,9 +40,10 @@ settings.load_profile("tests")
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
-    if report.skipped and os.environ.get("CI") == "true" and _is_for_want_of_a_service(item):
+    if report.skipped and os.environ.get("CI") == "true":
         place, *_, reason = report.longrepr if isinstance(report.longrepr, tuple) else ("", report.longrepr)
-        if KIT not in str(place):  # the kit says what a plugin lacks, not what this machine does
+        is_missing = _is_for_want_of_a_service(item) or any(said in str(reason) for said in _NOT_SET_UP)
+        if is_missing and KIT not in str(place):  # the kit says what a plugin lacks, not what this machine does
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid}: with CI=true a service must not be missing ({reason})"
     return report

@@ -244,7 +244,9 @@ def test_a_keyboard_interrupt_is_a_request_to_stop(tmp_path: Path) -> None:
 
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys, time\nfrom bioimageit_core.jobs.pool import Stop, work_through\n"
+        # where a test run has no terminal, programs are started with the interrupt ignored
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from bioimageit_core.jobs.pool import Stop, work_through\n"
         "stop = Stop()\ndone = []\n"
         "def do(task):\n    print('began', flush=True)\n    stop.running.wait(0.6)\n    return task\n"
         "work_through(range(5), do, 1, stop, done.append)\nprint(done, stop.running.is_set())\n"

@@ -17,12 +17,18 @@ import pytest
 def test_of_a_service():
     pytest.skip("no server")
 
+def test_of_a_program():
+    pytest.skip("uv is not installed (pip install uv)")
+
+def test_of_a_module():
+    pytest.importorskip("no_such_module")
+
 def test_of_anything_else():
     pytest.skip("another reason")
 """
 
 
-@pytest.mark.parametrize(("ci", "said"), [("true", "1 failed, 1 skipped"), ("", "2 skipped")])
+@pytest.mark.parametrize(("ci", "said"), [("true", "3 failed, 1 skipped"), ("", "4 skipped")])
 def test_a_missing_service(tmp_path: Path, ci: str, said: str) -> None:
     shutil.copy(Path(__file__).parents[1] / "conftest.py", tmp_path)
     (tmp_path / "test_x.py").write_text(TESTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,6 +156,20 @@ def test_no_truncated_tiff_is_read_in_part(make: Make, tmp_path: Path, format_: 
             read_image(cut)
         assert str(cut) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_tiff_is_told_by_a_silenced_library_too(make: Make, tmp_path: Path) -> None:
+    whole = write_image(tmp_path / "whole", make("CZYX"), "ome.tiff").read_bytes()
+    (tmp_path / "cut").write_bytes(whole[:-200])  # only the library logs that
+    logger = logging.getLogger("tifffile")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with pytest.raises(ImageError, match="damaged"):
+            read_image(tmp_path / "cut")
+        assert logger.level == logging.CRITICAL
+    finally:
+        logger.setLevel(level)
 
 
 @pytest.mark.parametrize("length", [0, 3, 30, 60, 200])

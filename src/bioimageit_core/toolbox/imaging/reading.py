@@ -274,13 +274,17 @@ def _complaints(name: str) -> Iterator[list[str]]:
             found.append(record.getMessage().splitlines()[0])
 
     handler = _Collect(logging.ERROR)
-    propagate, logger.propagate = logger.propagate, False
+    # others in this process may have silenced it: then it would complain to nobody
+    propagate, level, disabled = logger.propagate, logger.level, logger.disabled
+    logger.propagate, logger.disabled = False, False
+    logger.setLevel(logging.ERROR)
     logger.addHandler(handler)
     try:
         yield found
     finally:
         logger.removeHandler(handler)
-        logger.propagate = propagate
+        logger.propagate, logger.disabled = propagate, disabled
+        logger.setLevel(level)
 
 
 def _first(value: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +40,6 @@ def _read(source: str | bytes) -> tuple[Image, str]:
         if content[:4] in _TIFF_MAGIC:
             import tifffile
 
-            # what tifffile complains of in a tool's output is no reason to fail
-            logging.getLogger("tifffile").setLevel(logging.CRITICAL)
             with tifffile.TiffFile(io.BytesIO(content)) as file:
                 series = file.series[0]
                 return np.asarray(series.asarray()), str(series.axes)
