@@ -100,15 +100,17 @@ def _is_plain(value: Any) -> bool:
     """Say whether a value is made of nothing but dicts with text keys, lists, text, integers, truth values and None."""
     kind = type(value)
     if kind is dict:
-        for key in value:
-            if type(key) is not str:
-                return False
+        if not _TEXT.issuperset(map(type, value)):
+            return False
         items = value.values()
     elif kind is list:
         items = value
     else:
         return kind in _PLAIN
+    if _PLAIN.issuperset(map(type, items)):  # the usual case, with no loop of ours
+        return True
     return all(type(item) in _PLAIN or _is_plain(item) for item in items)
 
 
+_TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})

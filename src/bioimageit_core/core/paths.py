@@ -33,6 +33,7 @@ __all__ = [
 
 MD_SUFFIX = ".md.json"
 _PLAIN_REST = re.compile(r"[^/\\.][^/\\]*(?:/[^/\\.][^/\\]*)*") if os.sep == "/" else re.compile(r"(?!)")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,()+-]{0,199}")
 _MAX_BYTES = 255  # of one name, on ext4, APFS, NTFS (there in UTF-16 units) and in S3 consoles
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -113,13 +114,17 @@ def join(directory: str, *names: str) -> str:
 
 def parent(uri: str) -> str:
     """Return the URI of the directory that `uri` stands in."""
+    head, _, name = uri.rpartition("/")
+    if name and head and head[-1] != "/" and os.sep == "/":  # the usual case
+        return head
     scheme, path = _split(uri)
     return scheme + posixpath.dirname(path.rstrip("/"))
 
 
 def name_of(uri: str) -> str:
     """Return the last part of a URI."""
-    return posixpath.basename(_split(uri)[1].rstrip("/"))
+    name = uri.rpartition("/")[2]
+    return name if name and os.sep == "/" else posixpath.basename(_split(uri)[1].rstrip("/"))
 
 
 def is_within(uri: str, directory: str) -> bool:
@@ -136,6 +141,8 @@ def folded(name: str) -> str:
     >>> folded("Ünit.TIF") == folded("u\u0308nit.tif")
     True
     """
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -147,6 +154,8 @@ def check_name(kind: str, name: str, *, max_bytes: int = _MAX_BYTES) -> str:
     InvalidNameError
         It is empty, too long, reserved, or holds a separator or a control character; the message says which.
     """
+    if isinstance(name, str) and _is_plain(name) and len(name) <= max_bytes:
+        return name
     if not isinstance(name, str) or not name.strip():
         raise InvalidNameError(kind, str(name), "a name is needed")
     if match := _CONTROL.search(name):
@@ -167,12 +176,19 @@ def storable_name(name: str) -> str:
 
     Names reserved on Windows get a leading ``_``, and one that looks like a metadata document is told apart.
     """
+    if _is_plain(name) and not name.lower().endswith(MD_SUFFIX):
+        return name
     stored = re.sub(r"[/\\]", "_", _CONTROL.sub("_", name))
     if _RESERVED.match(stored) or stored.strip(". ") == "":
         stored = f"_{stored}"
     if stored.lower().endswith(MD_SUFFIX):
         stored = f"{stored[: -len('.json')]}_.json"
     return _fit(*posixpath.splitext(stored))
+
+
+def _is_plain(name: str) -> bool:
+    """Say whether nothing in a name needs a second look."""
+    return _PLAIN_NAME.fullmatch(name) is not None and not _RESERVED.match(name.strip())
 
 
 def file_names(name: str) -> Iterator[str]:

@@ -296,7 +296,8 @@ def _unknown(document: Mapping[str, Any], shape: Mapping[str, Any]) -> Document:
 
 def document_of(record: Any, relate: Url) -> Document:
     """Make the document that keeps a container; `relate` makes the URLs in it relative to where it will stand."""
-    document = next(write for kind, write in _WRITERS.items() if isinstance(record, kind))(record, relate)
+    write = _WRITERS.get(type(record)) or next(w for kind, w in _WRITERS.items() if isinstance(record, kind))
+    document = write(record, relate)
     return _with_extra(document, record.extra) if record.extra else document
 
 

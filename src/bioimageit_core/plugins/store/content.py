@@ -24,6 +24,7 @@ __all__ = [
     "write_all",
 ]
 
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 CHUNK = 4 * 1024 * 1024
 
 
@@ -37,9 +38,11 @@ def is_path(text: str) -> bool:
 
 def write_all(descriptor: int, content: bytes) -> None:
     """Write all of `content`, however little the system takes at a time."""
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    written = os.write(descriptor, content)
+    if written < len(content):
+        view = memoryview(content)[written:]
+        while view:
+            view = view[os.write(descriptor, view) :]
 
 
 def files_below(directory: str) -> Iterator[str]:
@@ -78,17 +81,33 @@ def same_content(path: str, other: str) -> bool:
     return ours == theirs and all(same_content(f"{path}/{name}", f"{other}/{name}") for name in ours)
 
 
-def open_regular(path: str) -> FileIO:
-    """Open a file to read; what is none, a pipe for example, is an error and not waited for."""
-    file = FileIO(path, opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0)))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "is not a regular file", path)
-    return file
+def open_regular(path: str) -> tuple[int, int]:
+    """Open a file to read, and return it with its size; what is none, a pipe for example, is not waited for.
+
+    Raises
+    ------
+    IsADirectoryError
+        It is a directory.
+    OSError
+        It is something else.
+    """
+    try:
+        descriptor = os.open(path, _READ)
+    except PermissionError as error:  # what Windows says of a directory
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from error
+        raise
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        return descriptor, status.st_size
+    os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise OSError(errno.EINVAL, "is not a regular file", path)
 
 
 def _digest_regular(path: str) -> Stored:
-    with open_regular(path) as file:
+    with FileIO(open_regular(path)[0]) as file:
         digest = hashlib.file_digest(file, "sha256")
         return Stored(file.tell(), digest.hexdigest())
 

@@ -57,6 +57,8 @@ class Files(ABC):
 
     locks_work = True
     """Whether `lock` keeps other processes out too."""
+    placing_moves = False
+    """Whether `place` leaves nothing of a file that was taken in, so that there is nothing to `discard`."""
 
     @abstractmethod
     def absolute(self, uri: str) -> str:
@@ -89,12 +91,12 @@ class Files(ABC):
     @abstractmethod
     def write(
         self, uri: str, content: bytes, temp: str, *, new: bool = False, expected: object = None, sync: bool = True
-    ) -> None:
+    ) -> object | None:
         """Write a whole file or nothing, by way of the directory `temp`.
 
         With `new` a file that is already there stays and FileExistsError is raised; with a version that is `expected`,
         one that has another stays and `Changed` is raised. With `sync` the content is on the disk when this returns;
-        without it, when `sync` was called.
+        without it, when `sync` was called. Returns the new signature where it is known without asking again.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -87,6 +88,8 @@ class Importer:
 
     def _take(self, source: Source, mode: str, on_conflict: str, sync: bool) -> RawData:
         base = storable_name(os.path.basename(source.path.rstrip("/")))
+        if self._listing.takes(base) and all(map(self._listing.takes, itertools.islice(document_names(base), 2))):
+            return self._store(source, base, mode, sync)  # the usual case: nothing of that name was ever here
         for file_name in file_names(base):
             known = [data for data in self._described(file_name) if data.md_uri not in self._claimed]
             if same := next((data for data in known if self._is(data, source)), None):
@@ -182,7 +185,8 @@ class Importer:
             if mode != "reference" and self._files.locks_work:  # else another writer may have described it
                 self._files.remove(uri)
             raise
-        self._files.discard(incoming)
+        if incoming.is_dir or incoming.room or not self._files.placing_moves:
+            self._files.discard(incoming)
         self._note(data, self._journal.content(self._layout, "import", data.md_uri, data.uuid, uri, incoming.stored))
         return data
 
@@ -244,14 +248,14 @@ class Importer:
         self._claimed.update((data.md_uri, data.uri))
         return data
 
-    def finish(self, *, sync: bool) -> None:
-        """Tell the list and the journal what was imported."""
+    def finish(self, *, sync: bool, flush: bool = True) -> None:
+        """Tell the list and the journal what was imported; without `flush` the list waits for more."""
         batch, self._batch = self._batch, _Batch()
         if not batch.items:
             return
         try:
             self._journal.append(self._layout, batch.lines)
-            self._listings.add(self._listing, batch.items, batch.names, sync=sync)
+            self._listings.add(self._listing, batch.items, batch.names, sync=sync, flush=flush)
         except BaseException:
             self._listings.forget(self._dataset)  # what we believed to be listed is not
             raise
@@ -293,13 +297,14 @@ def sources_in(directory: str, filter_: str, recursive: bool) -> Iterable[str]:
     if not is_path(directory):
         raise NotFoundError("directory to import", directory)
     try:
-        names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
+        with os.scandir(directory) as entries:
+            names = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
     except OSError as error:
         raise guarded(error, "read the directory to import") from error
     found: list[str] = []
-    for name in names:
+    for name, is_dir in names:
         path = os.path.join(directory, name)
-        if not os.path.isdir(path) or is_zarr(path):
+        if not is_dir or is_zarr(path):
             if matches(name):
                 found.append(path)
         elif recursive and not os.path.islink(path):

@@ -9,6 +9,7 @@ the process ends, and for small datasets at once.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,7 +17,7 @@ import msgspec
 from bioimageit_core.containers import Container, Dataset
 from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.core.json_text import encode_line
-from bioimageit_core.core.paths import absolute_path, folded, name_of, parent, relative_path
+from bioimageit_core.core.paths import folded, join, name_of, parent
 from bioimageit_core.core.records import Document
 from bioimageit_core.plugins.store.content import is_path
 from bioimageit_core.plugins.store.documents import Documents
@@ -86,18 +87,29 @@ class Listings:
         listing.waiting = len(listing.uuids) - listing.written
         return listing
 
-    def add(self, listing: Listing, items: list[Container], names: list[str], *, sync: bool = True) -> None:
-        """List data whose documents are written; `names` are the files that they brought."""
+    def add(
+        self,
+        listing: Listing,
+        items: Sequence[Container],
+        names: Sequence[str],
+        *,
+        sync: bool = True,
+        flush: bool = True,
+    ) -> None:
+        """List data whose documents are written; `names` are the files that they brought, one each.
+
+        Without `flush` the list itself waits, however much is in the log.
+        """
         md_uri = listing.md_uri
         layout = Layout.of_record(md_uri)
-        lines = [encode_line([item.uuid, relative_path(item.md_uri, md_uri), *names]) for item in items]
-        self._files.append(layout.pending(md_uri), b"".join(lines), sync=sync)
-        listing.uuids.update(item.uuid for item in items)
-        listing.names.update(folded(name_of(item.md_uri)) for item in items)
-        listing.names.update(map(folded, names))
+        added = [(item.uuid, name_of(item.md_uri), name) for item, name in zip(items, names, strict=True)]
+        self._files.append(layout.pending(md_uri), b"".join(map(encode_line, added)), sync=sync)
+        for uuid, *both in added:
+            listing.uuids.add(uuid)
+            listing.names.update(map(folded, both))
         _, listing.position = self._files.read_log(layout.pending(md_uri), listing.position)
         listing.waiting = len(listing.uuids) - listing.written
-        if listing.waiting * _SHARE >= listing.written:
+        if flush and listing.waiting * _SHARE >= listing.written:
             try:
                 self.flush(md_uri, sync=sync)
             except DataServiceError as error:  # they are added: the log says so, and the list is written later
@@ -119,9 +131,7 @@ class Listings:
             nonlocal written
             urls = document.setdefault("urls", [])
             listed = {link.get("uuid") for link in urls}
-            for item in _waiting(log, md_uri):
-                if item.uuid not in listed:
-                    urls.append({"uuid": item.uuid, "url": relative_path(item.md_uri, md_uri)})
+            urls += [{"uuid": uuid, "url": url} for uuid, url in _lines(log) if uuid not in listed]
             written = len(urls)
             return document
 
@@ -138,13 +148,18 @@ class Listings:
 
 
 def _waiting(log: bytes, md_uri: str) -> list[Container]:
-    items = []
+    directory = parent(md_uri)
+    return [Container(join(directory, url), uuid) for uuid, url in _lines(log)]
+
+
+def _lines(log: bytes) -> Iterator[tuple[str, str]]:
+    """Give the uuid and URL of what waits."""
+    decode = msgspec.json.Decoder(list[str]).decode
     for line in log.splitlines():
         try:
-            uuid, url, *_names = msgspec.json.decode(line, type=list[str])
+            uuid, url, *_names = decode(line)
         except (msgspec.MsgspecError, ValueError):
             continue  # cut off when its writer was killed before it had said that it was done
-        if "/" in url or not is_path(url):
+        if "/" in url or url in {"", ".", ".."} or not is_path(url):
             continue  # nothing that we wrote: documents of data are in the folder of their list
-        items.append(Container(absolute_path(url, md_uri), uuid))
-    return items
+        yield uuid, url

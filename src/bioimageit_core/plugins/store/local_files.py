@@ -43,6 +43,7 @@ __all__ = ["LocalFiles"]
 logger = logging.getLogger(__name__)
 
 _SMALL = 1024 * 1024
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _FICLONE = 0x40049409  # linux/fs.h
 _NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
 
@@ -55,6 +56,8 @@ class LocalFiles(Files):
     durable
         Wait until what is written is on the disk (fsync of file and directory) before saying that it is done.
     """
+
+    placing_moves = True
 
     def __init__(self, durable: bool = True) -> None:
         self.durable = durable
@@ -80,6 +83,9 @@ class LocalFiles(Files):
         return uri
 
     def read(self, uri: str) -> bytes:
+        return self._read(uri)[0]
+
+    def _read(self, uri: str) -> tuple[bytes, object]:
         # a pipe that poses as a document must not make us wait
         flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         descriptor = os.open(uri, flags)
@@ -91,22 +97,20 @@ class LocalFiles(Files):
                 raise OSError(errno.EINVAL, "is not a regular file", uri)
             size = status.st_size
             content = os.read(descriptor, size + 1)
-            if len(content) == size:
-                return content
-            return content + b"".join(iter(lambda: os.read(descriptor, CHUNK), b""))
+            if len(content) != size:
+                content += b"".join(iter(lambda: os.read(descriptor, CHUNK), b""))
+            return content, _signature(status)
         finally:
             os.close(descriptor)
 
     def read_version(self, uri: str) -> tuple[bytes, object]:
-        signature = self.signature(uri)
-        return self.read(uri), signature
+        return self._read(uri)
 
     def signature(self, uri: str) -> object | None:
         try:
-            status = os.stat(uri)
+            return _signature(os.stat(uri))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def exists(self, uri: str) -> bool:
         return os.path.lexists(uri)
@@ -125,10 +129,10 @@ class LocalFiles(Files):
 
     def write(
         self, uri: str, content: bytes, temp: str, *, new: bool = False, expected: object = None, sync: bool = True
-    ) -> None:
+    ) -> object | None:
         path = self._temporary(temp)
         try:
-            self._write_file(path, content, sync)
+            signature = self._write_file(path, content, sync)
             if expected is not None and self.signature(uri) != expected:  # other software, which minds no lock
                 raise Changed(errno.EBUSY, "was changed meanwhile", uri)
             if new:
@@ -140,21 +144,22 @@ class LocalFiles(Files):
             raise
         if sync and self.durable:
             sync_directory(os.path.dirname(uri))
+        return signature
 
     def _temporary(self, temp: str) -> str:
         return f"{temp}/{self._token}-{os.getpid()}-{next(self._numbers)}"
 
-    def _write_file(self, path: str, content: bytes, sync: bool) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    def _write_file(self, path: str, content: bytes, sync: bool) -> object:
         try:
-            descriptor = os.open(path, flags, 0o666)
+            descriptor = os.open(path, _NEW, 0o666)
         except FileNotFoundError:  # the first write below this experiment
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            descriptor = os.open(path, flags, 0o666)
+            descriptor = os.open(path, _NEW, 0o666)
         try:
             write_all(descriptor, content)
             if sync and self.durable:
                 os.fsync(descriptor)
+            return _signature(os.fstat(descriptor))
         finally:
             os.close(descriptor)
 
@@ -162,10 +167,13 @@ class LocalFiles(Files):
         os.makedirs(uri, exist_ok=True)
 
     def take_in(self, source: str, temp: str, mode: str) -> Incoming:
-        path = self._temporary(temp)
-        is_dir = os.path.isdir(source)
+        path, is_dir = self._temporary(temp), False
         try:
-            stored = self._take_dir(source, path, mode) if is_dir else self._take_file(source, path, mode)
+            try:
+                stored = self._take_file(source, path, mode)
+            except IsADirectoryError:
+                is_dir = True
+                stored = self._take_dir(source, path, mode)
         except BaseException:
             self.remove(path)
             raise
@@ -173,6 +181,8 @@ class LocalFiles(Files):
 
     def _take_file(self, source: str, path: str, mode: str) -> Stored:
         if mode == "link":
+            if os.path.isdir(source):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), source)
             try:
                 # of a link, its target: link(2) would take the link itself
                 in_made_directory(path, lambda: os.link(os.path.realpath(source), path))
@@ -181,19 +191,21 @@ class LocalFiles(Files):
                     error.errno, f"cannot hard-link ({error.strerror}); copy or reference it", source
                 ) from error
             return self.digest(path)
-        with open_regular(source) as reader:
-            size = os.fstat(reader.fileno()).st_size
+        reader, size = open_regular(source)
+        try:
             if size <= _SMALL:
-                content = reader.read(size + 1)
+                content = os.read(reader, size + 1)
                 if len(content) == size:
                     self._write_file(path, content, sync=False)
                     return Stored(size, hashlib.sha256(content).hexdigest())
-                reader.seek(0)
+                os.lseek(reader, 0, os.SEEK_SET)
             self._write_file(path, b"", sync=False)
             with open(path, "wb", buffering=0) as writer:
-                if self._cloned(reader.fileno(), writer.fileno()):
+                if self._cloned(reader, writer.fileno()):
                     return digest_path(path)
-                return copy_and_digest(reader.fileno(), writer.fileno())
+                return copy_and_digest(reader, writer.fileno())
+        finally:
+            os.close(reader)
 
     def _cloned(self, source: int, target: int) -> bool:
         """Share the source's blocks where the filesystem can (btrfs, XFS, APFS by its own copy)."""
@@ -339,3 +351,7 @@ class LocalFiles(Files):
     def sync(self, uri: str) -> None:
         if self.durable:
             sync_filesystem(uri)
+
+
+def _signature(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -112,7 +112,7 @@ class RawDataStore(StoreBase):
                         except (InvalidNameError, ConflictError) as error:
                             refused.append(error)
                 finally:
-                    importer.finish(sync=False)
+                    importer.finish(sync=False, flush=False)
         with self._held(layout):
             self.listings.flush(experiment.raw_dataset.url or layout.raw_dataset, sync=False)
             self._sync(layout)
