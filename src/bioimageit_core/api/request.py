@@ -7,13 +7,14 @@ from typing import ClassVar
 from bioimageit_core.api.annotating import AnnotationRequests
 from bioimageit_core.api.data import DataRequests
 from bioimageit_core.api.experiments import ExperimentRequests
+from bioimageit_core.api.keeping import KeepingRequests
 from bioimageit_core.api.moving import MovingRequests
 from bioimageit_core.api.tools import ToolRequests
 
 __all__ = ["APIAccess", "Request"]
 
 
-class Request(ExperimentRequests, AnnotationRequests, DataRequests, MovingRequests, ToolRequests):
+class Request(ExperimentRequests, AnnotationRequests, DataRequests, KeepingRequests, MovingRequests, ToolRequests):
     """Ask for anything to be done with data, tools and runs.
 
     Every method hands the question to the service that the configuration chooses. Services are made when they are

@@ -91,6 +91,8 @@ class Services(Observable):
         service = self._make("metadata")
         if self.config.formats_file and hasattr(service, "use_formats"):
             service.use_formats(self.formats)
+        if hasattr(service, "act_for"):
+            service.act_for(self.config.user_name)
         return service  # type: ignore[no-any-return]
 
     @functools.cached_property

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bioimageit_core.containers import Container, Data, Dataset, ProcessedData, Run, Tool
 from bioimageit_core.core.command import Command, CommandStatus, Finished
+from bioimageit_core.plugins.changes import HistoryPage, Undone
 
 __all__ = [
     "AnnotatesData",
@@ -18,6 +19,7 @@ __all__ = [
     "DownloadsData",
     "Finding",
     "GetsDataUri",
+    "KeepsHistory",
     "ListsRuns",
     "LocksEnvironment",
     "QueriesData",
@@ -108,8 +110,11 @@ class UpdatesRun(Protocol):
 class AnnotatesData(Protocol):
     """Can annotate many data at once, faster than one by one."""
 
-    def annotate_data(self, dataset: Container, pairs: Mapping[str, Mapping[str, Any]]) -> None:
-        """Set key-value pairs of raw data of one dataset; ``pairs[md_uri][key]`` is the new value, None removes it."""
+    def annotate_data(self, dataset: Container, pairs: Mapping[str, Mapping[str, Any]]) -> str | None:
+        """Set key-value pairs of raw data of one dataset; ``pairs[md_uri][key]`` is the new value, None removes it.
+
+        A service that keeps a history returns the name of the change.
+        """
         ...
 
 
@@ -146,6 +151,19 @@ class ChecksExperiments(Protocol):
 
     def repair_experiment(self, md_uri: str) -> Iterator[str]:
         """Mend what can be mended, and say what was done."""
+        ...
+
+
+@runtime_checkable
+class KeepsHistory(Protocol):
+    """Keeps of every change who made it, when, and what it was, and can take annotations back."""
+
+    def get_history(self, md_uri: str, data_md_uri: str = "", cursor: str = "", limit: int = 50) -> HistoryPage:
+        """Give changes of an experiment, newest first, those of one data where that is given."""
+        ...
+
+    def undo_change(self, md_uri: str, change: str = "") -> Undone:
+        """Take an annotation back, the last that was not yet if `change` is empty; what was changed since stays."""
         ...
 
 

@@ -77,6 +77,10 @@ class StoreBase:
         """Take a format table other than the default one."""
         self._formats = formats
 
+    def act_for(self, who: str) -> None:
+        """Say for whom changes are made, where `bioimageit_core.core.acting` does not say otherwise."""
+        self.journal.who = who
+
     @property
     def formats(self) -> FormatTable:
         """The formats that data may have."""

@@ -19,6 +19,7 @@ __all__ = [
     "digest_path",
     "files_below",
     "is_path",
+    "lines_back",
     "open_regular",
     "same_content",
     "write_all",
@@ -26,6 +27,7 @@ __all__ = [
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 CHUNK = 4 * 1024 * 1024
+_PIECE = 64 * 1024
 
 
 def is_path(text: str) -> bool:
@@ -79,6 +81,24 @@ def same_content(path: str, other: str) -> bool:
         return os.path.getsize(path) == os.path.getsize(other) and filecmp.cmp(path, other, shallow=False)
     ours, theirs = list(files_below(path)), list(files_below(other))
     return ours == theirs and all(same_content(f"{path}/{name}", f"{other}/{name}") for name in ours)
+
+
+def lines_back(descriptor: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Give the lines of a file up to `end`, the last one first, each with its place; a piece at a time is held."""
+    start, rest = end, b""
+    while start:
+        size = min(start, _PIECE)
+        start -= size
+        first, *whole = (os.pread(descriptor, size, start) + rest).split(b"\n")
+        place = start + size + len(rest)
+        for line in reversed(whole):
+            place -= len(line)
+            if line:
+                yield place, line
+            place -= 1
+        rest = first
+    if rest and end:
+        yield 0, rest
 
 
 def open_regular(path: str) -> tuple[int, int]:

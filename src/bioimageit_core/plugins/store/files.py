@@ -153,6 +153,14 @@ class Files(ABC):
     def read_log(self, log: str, since: str = "") -> tuple[bytes, str]:
         """Read the whole lines that a log got after the position `since`; return them and the position after them."""
 
+    def read_log_back(self, log: str) -> Iterator[tuple[int, bytes]]:
+        """Give the whole lines of a log, the last one first, each with its place in it."""
+        content, _ = self.read_log(log)
+        end = len(content)
+        for line in reversed(content.splitlines(keepends=True)):
+            end -= len(line)
+            yield end, line
+
     @abstractmethod
     def clear_log(self, log: str, until: str) -> None:
         """Forget the lines of a log up to a position that `read_log` returned."""

@@ -15,8 +15,8 @@ from bioimageit_core.core.paths import document_names, file_names, folded, join,
 from bioimageit_core.core.utils import generate_uuid
 from bioimageit_core.plugins.store.content import digest_path, is_path
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
-from bioimageit_core.plugins.store.files import MODES, Incoming, Progress
-from bioimageit_core.plugins.store.journal import Journal
+from bioimageit_core.plugins.store.files import MODES, Incoming, Progress, Stored
+from bioimageit_core.plugins.store.journal import Journal, new_change
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
 
@@ -69,6 +69,7 @@ class Importer:
         self.progress: Progress | None = None
         """Hears how much of the source that is being taken has arrived."""
         self._batch = _Batch()
+        self._change = new_change()
         self._claimed: set[str] = set()  # documents and files that a source of this import already has
         self.start()
 
@@ -150,8 +151,12 @@ class Importer:
         else:
             self._renew(data, source)
         stored = self._files.digest(data.uri)
-        self._note(data, self._journal.content(self._layout, "adopt", data.md_uri, data.uuid, data.uri, stored))
+        self._note(data, self._line("adopt", data, stored))
         return data
+
+    def _line(self, operation: str, data: RawData, stored: Stored) -> bytes:
+        about = (self._layout, operation, data.md_uri, data.uuid, data.uri, stored)
+        return self._journal.content(*about, batch=self._change)
 
     def _renew(self, data: RawData, source: Source) -> None:
         """Let a document that no list knows say what `source` does."""
@@ -187,7 +192,7 @@ class Importer:
             raise
         if incoming.is_dir or incoming.room or not self._files.placing_moves:
             self._files.discard(incoming)
-        self._note(data, self._journal.content(self._layout, "import", data.md_uri, data.uuid, uri, incoming.stored))
+        self._note(data, self._line("import", data, incoming.stored))
         return data
 
     def _take_in(self, source: Source, name: str, mode: str) -> tuple[Incoming, str, dict[str, Any]]:
@@ -243,8 +248,7 @@ class Importer:
         self._files.discard(incoming)
         if not is_ours and parent(old) == self._directory and self._files.exists(old):
             self._files.move(old, trash)
-        line = self._journal.content(self._layout, "replace", data.md_uri, data.uuid, uri, incoming.stored)
-        self._journal.append(self._layout, [line])
+        self._journal.append(self._layout, [self._line("replace", data, incoming.stored)])
         self._claimed.update((data.md_uri, data.uri))
         return data
 

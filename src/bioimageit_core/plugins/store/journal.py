@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from bioimageit_core.core.acting import actor
 from bioimageit_core.core.json_text import encode_line
 from bioimageit_core.core.paths import relative_path
 from bioimageit_core.plugins.store.files import Files, Stored
 from bioimageit_core.plugins.store.layout import Layout
 
-__all__ = ["Journal", "changes_between"]
+__all__ = ["Journal", "changes_between", "new_change"]
+
+
+def new_change() -> str:
+    """Make the name of a change: what all its lines in the journal have in common."""
+    return secrets.token_hex(6)
 
 
 class Journal:
     """Append to and read the journals of experiments.
 
-    A line is ``{"t": time in UTC, "who": name, "op": what was done, "md": the document, ...}``; ``md`` and ``file`` are
-    relative to the experiment. Lines about content have ``size`` and ``sha256``; lines about changes have ``old`` and
-    ``new``, by path of keys.
+    A line is ``{"t": time in UTC, "who": name, "op": what was done, "batch": the change, "md": the document, ...}``;
+    ``md`` and ``file`` are relative to the experiment. Lines about content have ``size`` and ``sha256``; lines about
+    changes have ``old`` and ``new``, by path of keys.
+
+    Parameters
+    ----------
+    who
+        For whom changes are made, where nobody says otherwise (`bioimageit_core.core.acting`).
     """
 
     def __init__(self, files: Files, who: str) -> None:
         self._files = files
-        self._who = who
+        self.who = who
 
-    def line(self, layout: Layout, operation: str, md_uri: str, **facts: Any) -> bytes:
-        """Make a line."""
+    def line(self, layout: Layout, operation: str, md_uri: str, *, batch: str = "", **facts: Any) -> bytes:
+        """Make a line; lines of one `batch` are one change."""
         time = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        md = _relative(layout, md_uri)
-        return encode_line({"t": time, "who": self._who, "op": operation, "md": md, **facts})
+        who, md = actor() or self.who, _relative(layout, md_uri)
+        return encode_line({"t": time, "who": who, "op": operation, "batch": batch or new_change(), "md": md, **facts})
 
-    def content(self, layout: Layout, operation: str, md_uri: str, uuid: str, uri: str, stored: Stored) -> bytes:
+    def content(
+        self, layout: Layout, operation: str, md_uri: str, uuid: str, uri: str, stored: Stored, *, batch: str = ""
+    ) -> bytes:
         """Make a line about a data file."""
         file = {"file": _relative(layout, uri), "size": stored.size, "sha256": stored.sha256}
-        return self.line(layout, operation, md_uri, uuid=uuid, **file)
+        return self.line(layout, operation, md_uri, batch=batch, uuid=uuid, **file)
 
     def append(self, layout: Layout, lines: Iterable[bytes]) -> None:
         """Add lines."""
@@ -48,6 +62,10 @@ class Journal:
         """Give the lines after a position, oldest first, and the position after them."""
         content, position = self._files.read_log(layout.journal, since)
         return _records(content), position
+
+    def lines_back(self, layout: Layout) -> Iterator[tuple[int, bytes]]:
+        """Give all lines, newest first, each with its place; as bytes, because most are not looked at closer."""
+        return self._files.read_log_back(layout.journal)
 
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from bioimageit_core.plugins.store.content import (
     digest_path,
     files_below,
     is_path,
+    lines_back,
     open_regular,
     same_content,
     write_all,
@@ -337,6 +338,13 @@ class LocalFiles(Files):
             return b"", ""
         whole = content[: content.rfind(b"\n") + 1]
         return whole, str(start + len(whole))
+
+    def read_log_back(self, log: str) -> Iterator[tuple[int, bytes]]:
+        try:
+            with open(log, "rb", buffering=0) as file:
+                yield from lines_back(file.fileno(), os.fstat(file.fileno()).st_size)
+        except FileNotFoundError:
+            return
 
     def clear_log(self, log: str, until: str) -> None:
         with contextlib.suppress(FileNotFoundError):

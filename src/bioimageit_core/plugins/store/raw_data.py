@@ -12,15 +12,16 @@ from bioimageit_core.core.exceptions import ConflictError, DataServiceError, Inv
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.paths import check_name
 from bioimageit_core.core.records import Document
-from bioimageit_core.core.utils import format_date, generate_uuid
+from bioimageit_core.core.utils import format_date
 from bioimageit_core.plugins.store.base import StoreBase, told
 from bioimageit_core.plugins.store.importing import Importer, Source, check_modes, is_zarr, sources_in
+from bioimageit_core.plugins.store.journal import new_change
 from bioimageit_core.plugins.store.layout import Layout
 
 __all__ = ["RawDataStore"]
 
 _LARGE = 32 * 1024 * 1024  # bytes from which the user hears how much has arrived
-_BATCH = 256  # files between two releases of the lock
+_BATCH = 256  # files between two releases of the lock, documents between two additions to the journal
 
 
 @told
@@ -136,16 +137,17 @@ class RawDataStore(StoreBase):
     def update_raw_data(self, raw_data: RawData) -> None:
         self._update(Layout.of_record(raw_data.md_uri), raw_data)
 
-    def annotate_data(self, dataset: Container, pairs: Mapping[str, Mapping[str, Any]]) -> None:
-        layout = Layout.of_record(dataset.md_uri)
+    def annotate_data(self, dataset: Container, pairs: Mapping[str, Mapping[str, Any]]) -> str:
+        layout, change = Layout.of_record(dataset.md_uri), new_change()
         with self._held(layout):
             try:
-                self._annotate(layout, pairs)
+                self._annotate(layout, pairs, change)
             finally:
                 self._sync(layout)
+        return change
 
-    def _annotate(self, layout: Layout, pairs: Mapping[str, Mapping[str, Any]]) -> None:
-        batch, lines = generate_uuid(), []
+    def _annotate(self, layout: Layout, pairs: Mapping[str, Mapping[str, Any]], batch: str) -> None:
+        lines = []
         try:
             for md_uri, wanted in pairs.items():
                 annotate = functools.partial(_with_pairs, pairs=wanted)
@@ -156,6 +158,9 @@ class RawDataStore(StoreBase):
                 old = {key: stored.get(key) for key in wanted if stored.get(key) != wanted[key]}
                 new = {key: wanted[key] for key in old}
                 lines.append(self.journal.line(layout, "annotate", md_uri, batch=batch, old=old, new=new))
+                if len(lines) == _BATCH:
+                    self.journal.append(layout, lines)
+                    lines = []
         finally:
             self.journal.append(layout, lines)
 

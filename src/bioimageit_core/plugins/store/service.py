@@ -23,10 +23,12 @@ from bioimageit_core.core.json_text import encode
 from bioimageit_core.core.paths import check_name, folded, join, name_of, parent, relative_path
 from bioimageit_core.core.records import Document
 from bioimageit_core.core.utils import format_date, generate_uuid
+from bioimageit_core.plugins.changes import HistoryPage, Undone
 from bioimageit_core.plugins.contracts import DataService, Finding
 from bioimageit_core.plugins.store.base import told
 from bioimageit_core.plugins.store.documents import guarded
 from bioimageit_core.plugins.store.files import Files
+from bioimageit_core.plugins.store.history import History
 from bioimageit_core.plugins.store.layout import DATA, EXPERIMENT, OURS, PROCESSED_DATASET, Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
 from bioimageit_core.plugins.store.results import Results
@@ -44,6 +46,7 @@ class Store(RawDataStore, DataService):
     def __init__(self, files: Files, *, import_mode: str = "copy", trusted_dirs: Any = (), who: str = "") -> None:
         super().__init__(files, import_mode=import_mode, trusted_dirs=trusted_dirs, who=who)
         self._results = Results(self.documents, self.listings, self.journal)
+        self._history = History(self.documents, self.journal)
 
     # Experiments
 
@@ -208,6 +211,26 @@ class Store(RawDataStore, DataService):
 
     def repair_experiment(self, md_uri: str) -> Iterator[str]:
         return self._checker().repair(self.files.absolute(md_uri))
+
+    def get_history(self, md_uri: str, data_md_uri: str = "", cursor: str = "", limit: int = 50) -> HistoryPage:
+        layout = self._layout(md_uri)
+        data = self.files.absolute(data_md_uri) if data_md_uri else ""
+        return self._history.page(layout, data, cursor, max(limit, 1))
+
+    def undo_change(self, md_uri: str, change: str = "") -> Undone:
+        layout = self._layout(md_uri)
+        with self._held(layout):
+            try:
+                return self._history.undo(layout, change)
+            finally:
+                self._sync(layout)
+
+    def _layout(self, md_uri: str) -> Layout:
+        """Return the layout of an experiment that is there."""
+        layout = Layout.of_experiment(self.files.absolute(md_uri))
+        if not self.files.exists(layout.experiment):
+            raise NotFoundError("experiment", layout.experiment)
+        return layout
 
     def _checker(self) -> Checker:
         from bioimageit_core.plugins.store.checking import Checker

@@ -1,0 +1,215 @@
+"""What the journal of an experiment tells: its changes, newest first, and how an annotation is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
+from bioimageit_core.core.paths import MD_SUFFIX, absolute_path, is_within, join, relative_path
+from bioimageit_core.core.records import Document
+from bioimageit_core.plugins.changes import HistoryEntry, HistoryPage, Kept, Undone
+from bioimageit_core.plugins.store.documents import Documents
+from bioimageit_core.plugins.store.journal import Journal, new_change
+from bioimageit_core.plugins.store.layout import DATA, Layout
+
+__all__ = ["History"]
+
+_SHOWN = 10  # documents of a change that are named
+_PAIRS = "key_value_pairs."
+_UNDOABLE = {"annotate", "update", "undo"}
+_CHUNK = 256  # documents between two additions to the journal
+
+
+@dataclass
+class _Change:
+    """The lines of one change, as they come together."""
+
+    batch: str
+    time: str
+    who: str
+    operation: str
+    undoes: str = ""
+    count: int = 0
+    mds: list[str] = field(default_factory=list)
+    keys: dict[str, None] = field(default_factory=dict)
+    old: dict[str, Any] = field(default_factory=dict)
+    new: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, record: dict[str, Any]) -> None:
+        old, new = _values(record)
+        if not self.count:
+            self.old, self.new = old, new
+        self.count += 1
+        self.keys |= dict.fromkeys(new)
+        for mine, theirs in ((self.old, old), (self.new, new)):
+            for key in [key for key in mine if key not in theirs or theirs[key] != mine[key]]:
+                del mine[key]
+        self.mds = [str(record["md"]), *self.mds[: _SHOWN - 1]]  # they come last first
+
+    def entry(self, layout: Layout, is_undone: bool) -> HistoryEntry:
+        uris = tuple(join(layout.root, md) for md in self.mds)
+        told = (self.batch, self.time, self.who, self.operation, self.count, uris, tuple(self.keys))
+        return HistoryEntry(*told, self.old, self.new, self.undoes, is_undone)
+
+
+class History:
+    """Read the journals of experiments, and take annotations back."""
+
+    def __init__(self, documents: Documents, journal: Journal) -> None:
+        self._documents = documents
+        self._journal = journal
+
+    def page(self, layout: Layout, md_uri: str, cursor: str, limit: int) -> HistoryPage:
+        """Give up to `limit` changes, newest first; with `md_uri` those of one document."""
+        until = _place(cursor)
+        needle = b'"md":' + msgspec.json.encode(relative_path(md_uri, layout.experiment)) if md_uri else b""
+        undone: set[str] = set()
+        found: list[_Change] = []
+        last = 0
+        for place, line in self._journal.lines_back(layout):
+            if b'"op":"undo"' in line:
+                _note_undo(line, undone)
+            if (until is not None and place >= until) or needle not in line:
+                continue
+            if (record := _record(line)) is None:
+                continue
+            batch = str(record.get("batch", ""))
+            if not (batch and found and found[-1].batch == batch):
+                if len(found) == limit:
+                    return HistoryPage(_entries(found, layout, undone), str(last))
+                about = (str(record.get("t", "")), str(record.get("who", "")), str(record["op"]))
+                found.append(_Change(batch, *about, str(record.get("of", ""))))
+            found[-1].add(record)
+            last = place
+        return HistoryPage(_entries(found, layout, undone))
+
+    def undo(self, layout: Layout, change: str) -> Undone:
+        """Take an annotation back, the last one if `change` is empty; to be called with the lock held.
+
+        Raises
+        ------
+        NotFoundError
+            The journal knows no such change, or nothing is there to be taken back.
+        ConflictError
+            The change was taken back already, or is no annotation.
+        """
+        batch, lines = self._annotation(layout, change)
+        undo, kept, told, count = new_change(), [], [], 0
+        try:
+            for record in lines:
+                md_uri = self._document(layout, record)
+                old, new = _values(record)
+                taken = _Taken(old, new)
+                try:
+                    changed = self._documents.edit(md_uri, taken.back, layout.temp, "raw data", sync=False)
+                except NotFoundError:  # deleted since
+                    kept += [Kept(md_uri, key, value, None) for key, value in new.items()]
+                    continue
+                kept += [Kept(md_uri, key, new[key], found) for key, found in taken.kept.items()]
+                if changed:
+                    count += 1
+                    facts = {"old": taken.replaced, "new": {key: old.get(key) for key in taken.replaced}}
+                    told.append(self._journal.line(layout, "undo", md_uri, batch=undo, of=batch, **facts))
+                if len(told) == _CHUNK:
+                    self._journal.append(layout, told)
+                    told = []
+        finally:
+            self._journal.append(layout, told)
+        return Undone(batch, count, tuple(kept))
+
+    def _annotation(self, layout: Layout, change: str) -> tuple[str, list[dict[str, Any]]]:
+        """Find the lines of a change that can be taken back, in their order."""
+        needle = f'"batch":"{change}"'.encode() if change else b""
+        undone: set[str] = set()
+        lines: list[dict[str, Any]] = []
+        for _, line in self._journal.lines_back(layout):
+            if b'"op":"undo"' in line:
+                _note_undo(line, undone)
+            if needle not in line or (record := _record(line)) is None:
+                continue
+            batch = str(record.get("batch", ""))
+            if not needle and batch and batch not in undone and record["op"] != "undo" and _is_annotation(record):
+                change, needle = batch, f'"batch":"{batch}"'.encode()
+            if needle and batch == change:
+                lines.append(record)
+        if not lines:
+            raise NotFoundError("change", change) if change else NotFoundError("annotation to undo", layout.root)
+        if change in undone:
+            raise ConflictError(f"the change {change!r} was undone already")
+        if not all(map(_is_annotation, lines)):
+            what = lines[0]["op"]
+            raise ConflictError(f"the change {change!r} is no annotation ({what!r}): only annotations can be undone")
+        return change, lines[::-1]
+
+    def _document(self, layout: Layout, record: dict[str, Any]) -> str:
+        md_uri = absolute_path(str(record["md"]), layout.experiment)
+        if not is_within(md_uri, join(layout.root, DATA)) or not md_uri.endswith(MD_SUFFIX):
+            raise DataServiceError(f"the journal {layout.journal} names {record['md']!r}, which is no data of it")
+        return md_uri
+
+
+class _Taken:
+    """What an undo finds in one document."""
+
+    def __init__(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        self._old = old
+        self._new = new
+
+    def back(self, document: Document) -> Document:
+        """Give each value that is what the change wrote the value from before it; leave the others."""
+        pairs = dict(document.get("key_value_pairs") or {})
+        self.kept: dict[str, Any] = {}
+        self.replaced: dict[str, Any] = {}
+        for key, written in self._new.items():
+            found, before = pairs.get(key), self._old.get(key)
+            if found == before:
+                continue
+            if found != written:
+                self.kept[key] = found
+                continue
+            self.replaced[key] = found
+            if before is None:
+                del pairs[key]
+            else:
+                pairs[key] = before
+        return {**document, "key_value_pairs": pairs} if self.replaced else document
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None  # cut off when its writer was killed
+    return record if isinstance(record, dict) and isinstance(record.get("op"), str) and "md" in record else None
+
+
+def _values(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values before and after; annotation keys without the field that they are in."""
+    old, new = ({} if not isinstance(record.get(name), dict) else record[name] for name in ("old", "new"))
+    return {k.removeprefix(_PAIRS): v for k, v in old.items()}, {k.removeprefix(_PAIRS): v for k, v in new.items()}
+
+
+def _is_annotation(record: dict[str, Any]) -> bool:
+    if record["op"] not in _UNDOABLE or not isinstance(record.get("new"), dict):
+        return False
+    return record["op"] != "update" or all(key.startswith(_PAIRS) for key in record["new"])
+
+
+def _note_undo(line: bytes, undone: set[str]) -> None:
+    """Remember what an undo took back, unless it was taken back itself; lines come newest first."""
+    record = _record(line)
+    if record and record["op"] == "undo" and record.get("batch") not in undone:
+        undone.add(str(record.get("of", "")))
+
+
+def _entries(found: list[_Change], layout: Layout, undone: set[str]) -> tuple[HistoryEntry, ...]:
+    return tuple(change.entry(layout, bool(change.batch) and change.batch in undone) for change in found)
+
+
+def _place(cursor: str) -> int | None:
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 20):
+        raise DataServiceError(f"cursor {cursor!r}: expected what another page of the history gave")
+    return int(cursor) if cursor else None
