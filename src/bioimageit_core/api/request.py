@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from bioimageit_core.api.annotating import AnnotationRequests
 from bioimageit_core.api.data import DataRequests
+from bioimageit_core.api.exchanging import ExchangeRequests
 from bioimageit_core.api.experiments import ExperimentRequests
 from bioimageit_core.api.keeping import KeepingRequests
 from bioimageit_core.api.moving import MovingRequests
@@ -14,7 +15,15 @@ from bioimageit_core.api.tools import ToolRequests
 __all__ = ["APIAccess", "Request"]
 
 
-class Request(ExperimentRequests, AnnotationRequests, DataRequests, KeepingRequests, MovingRequests, ToolRequests):
+class Request(
+    ExperimentRequests,
+    AnnotationRequests,
+    DataRequests,
+    KeepingRequests,
+    MovingRequests,
+    ExchangeRequests,
+    ToolRequests,
+):
     """Ask for anything to be done with data, tools and runs.
 
     Every method hands the question to the service that the configuration chooses. Services are made when they are

@@ -1,0 +1,1 @@
+"""Experiments as Workflow Run RO-Crates: written, checked, and taken in again."""
