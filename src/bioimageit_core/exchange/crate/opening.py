@@ -100,7 +100,8 @@ def read_graph(folder: Path) -> dict[str, dict[str, Any]]:
         raise DocumentError(str(path), f"is no metadata of an RO-Crate: {error}") from error
     if not all(isinstance(entity, dict) for entity in entities.values()):
         raise DocumentError(str(path), "has an entity that is no object")
-    return entities
+    found: dict[str, dict[str, Any]] = entities
+    return found
 
 
 def _check_folder(folder: Path) -> None:
