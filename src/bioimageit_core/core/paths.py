@@ -22,6 +22,7 @@ __all__ = [
     "document_names",
     "file_names",
     "folded",
+    "is_plain",
     "is_within",
     "join",
     "name_of",
@@ -154,7 +155,7 @@ def check_name(kind: str, name: str, *, max_bytes: int = _MAX_BYTES) -> str:
     InvalidNameError
         It is empty, too long, reserved, or holds a separator or a control character; the message says which.
     """
-    if isinstance(name, str) and _is_plain(name) and len(name) <= max_bytes:
+    if isinstance(name, str) and is_plain(name) and len(name) <= max_bytes:
         return name
     if not isinstance(name, str) or not name.strip():
         raise InvalidNameError(kind, str(name), "a name is needed")
@@ -176,7 +177,7 @@ def storable_name(name: str) -> str:
 
     Names reserved on Windows get a leading ``_``, and one that looks like a metadata document is told apart.
     """
-    if _is_plain(name) and not name.lower().endswith(MD_SUFFIX):
+    if is_plain(name) and not name.lower().endswith(MD_SUFFIX):
         return name
     stored = re.sub(r"[/\\]", "_", _CONTROL.sub("_", name))
     if _RESERVED.match(stored) or stored.strip(". ") == "":
@@ -186,9 +187,9 @@ def storable_name(name: str) -> str:
     return _fit(*posixpath.splitext(stored))
 
 
-def _is_plain(name: str) -> bool:
-    """Say whether nothing in a name needs a second look."""
-    return _PLAIN_NAME.fullmatch(name) is not None and not _RESERVED.match(name.strip())
+def is_plain(name: str) -> bool:
+    """Say whether a name is one that everybody takes as it is: nothing in it needs a second look."""
+    return _PLAIN_NAME.fullmatch(name) is not None and not _RESERVED.match(name)
 
 
 def file_names(name: str) -> Iterator[str]:

@@ -152,16 +152,27 @@ class Documents:
 
         return document_of(record, relate)
 
-    def create(self, record: Record, *, sync: bool = True) -> None:
-        """Write the document of a new container; a document that is there is an error."""
+    def create(self, record: Record, *, sync: bool = True) -> tuple[bytes, object]:
+        """Write the document of a new container, and return it with its signature.
+
+        Raises
+        ------
+        ConflictError
+            There is a document already.
+        """
         content = encode(self.render(record))
-        try:
-            self.files.write(record.md_uri, content, self._temp(record), new=True, sync=sync)
-        except FileExistsError as error:
-            raise ConflictError(f"{record.md_uri} is already there") from error
-        except OSError as error:
-            raise guarded(error, f"write {record.md_uri!r}") from error
+        signature = self.create_as(record.md_uri, content, self._temp(record), sync=sync)
         self.remember(record, content)
+        return content, signature
+
+    def create_as(self, md_uri: str, content: bytes, temp: str, *, sync: bool = True) -> object:
+        """Write a new document of these bytes, and return its signature."""
+        try:
+            return self.files.write(md_uri, content, temp, new=True, sync=sync)
+        except FileExistsError as error:
+            raise ConflictError(f"{md_uri} is already there") from error
+        except OSError as error:
+            raise guarded(error, f"write {md_uri!r}") from error
 
     def change(self, record: Record) -> tuple[Document, Document] | None:
         """Write what a caller changed in a container; return the document before and after, None if nothing changed.

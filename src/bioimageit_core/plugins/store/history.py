@@ -111,8 +111,10 @@ class History:
                 kept += [Kept(md_uri, key, new[key], found) for key, found in taken.kept.items()]
                 if changed:
                     count += 1
-                    facts = {"old": taken.replaced, "new": {key: old.get(key) for key in taken.replaced}}
-                    told.append(self._journal.line(layout, "undo", md_uri, batch=undo, of=batch, **facts))
+                    new = {key: old.get(key) for key in taken.replaced}
+                    told.append(
+                        self._journal.line(layout, "undo", md_uri, batch=undo, of=batch, old=taken.replaced, new=new)
+                    )
                 if len(told) == _CHUNK:
                     self._journal.append(layout, told)
                     told = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -11,12 +10,23 @@ from typing import Any
 
 from bioimageit_core.containers import Container, RawData
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
-from bioimageit_core.core.paths import document_names, file_names, folded, join, name_of, parent, storable_name
+from bioimageit_core.core.paths import (
+    MD_SUFFIX,
+    document_names,
+    file_names,
+    folded,
+    is_plain,
+    join,
+    name_of,
+    parent,
+    storable_name,
+)
 from bioimageit_core.core.utils import generate_uuid
 from bioimageit_core.plugins.store.content import digest_path, is_path
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
 from bioimageit_core.plugins.store.files import MODES, Incoming, Progress, Stored
-from bioimageit_core.plugins.store.journal import Journal, new_change
+from bioimageit_core.plugins.store.forms import Form, Written
+from bioimageit_core.plugins.store.journal import Journal, new_change, now
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
 
@@ -44,9 +54,11 @@ class Source:
 class _Batch:
     """What an import did and has not yet told the list and the journal."""
 
+    time: str = field(default_factory=now)
     items: list[Container] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
 
 
 class _Overtaken(Exception):  # noqa: N818 - no error: it never leaves this module
@@ -70,6 +82,7 @@ class Importer:
         """Hears how much of the source that is being taken has arrived."""
         self._batch = _Batch()
         self._change = new_change()
+        self._forms: dict[int, Form] = {}
         self._claimed: set[str] = set()  # documents and files that a source of this import already has
         self.start()
 
@@ -87,10 +100,64 @@ class Importer:
                 self._listing.names.add(folded(str(taken)))
         raise ConflictError(f"{self._directory}: other software took every name tried for {source.path!r}")
 
+    def take_plain(self, path: str, like: Source, mode: str, *, sync: bool) -> bool:
+        """Import a source whose name needs no thought and that nothing here has; say whether it was one.
+
+        `like` says all of it but its path and name.
+        """
+        name = path.rpartition("/")[2]
+        md_name = next(document_names(name)) if is_plain(name) else ""
+        names = self._listing.names
+        if mode == "reference" or not md_name or storable_name(name) != name:
+            return False
+        both, key = (name.lower(), md_name.lower()), f"{name}{MD_SUFFIX}".lower()
+        if both[0] in names or both[1] in names or key in names:
+            return False
+        uri, md_uri = f"{self._directory}/{name}", f"{self._directory}/{md_name}"
+        incoming, _, _ = self._take_in(path, name, mode)
+        try:
+            self._place(incoming, uri, mode, path, sync)
+        except _Overtaken:
+            return False
+        form, uuid = self._form(like), generate_uuid()
+        content = form.filled(uuid, name)
+        try:
+            signature = self._documents.create_as(md_uri, content, self._layout.temp, sync=sync)
+        except DataServiceError as error:
+            if self._files.locks_work:  # else another writer may have described it
+                self._files.remove(uri)
+            if isinstance(error, ConflictError):  # by somebody who does not know our lock
+                return False
+            raise
+        self._clear(incoming)
+        line = self._journal.content(
+            self._layout, "import", md_uri, uuid, uri, incoming.stored, batch=self._change, time=self._batch.time
+        )
+        batch = self._batch
+        batch.items.append(Container(md_uri, uuid))
+        batch.names.append(name)
+        batch.lines.append(line)
+        batch.written.append(
+            Written(md_name, signature, content, name, like.author, like.date, like.format, like.key_value_pairs)
+        )
+        names.update(both)
+        self._claimed.update((md_uri, uri))
+        return True
+
+    def _form(self, like: Source) -> Form:
+        form = self._forms.get(id(like))
+        if form is None:
+            data = RawData(author=like.author, date=like.date, format=like.format)
+            data.key_value_pairs = dict(like.key_value_pairs)
+            form = self._forms[id(like)] = Form(like, data, self._directory, self._documents.render)
+        return form
+
+    def _clear(self, incoming: Incoming) -> None:
+        if incoming.is_dir or incoming.room or not self._files.placing_moves:
+            self._files.discard(incoming)
+
     def _take(self, source: Source, mode: str, on_conflict: str, sync: bool) -> RawData:
         base = storable_name(os.path.basename(source.path.rstrip("/")))
-        if self._listing.takes(base) and all(map(self._listing.takes, itertools.islice(document_names(base), 2))):
-            return self._store(source, base, mode, sync)  # the usual case: nothing of that name was ever here
         for file_name in file_names(base):
             known = [data for data in self._described(file_name) if data.md_uri not in self._claimed]
             if same := next((data for data in known if self._is(data, source)), None):
@@ -181,32 +248,31 @@ class Importer:
         self._listing.names.update(map(folded, names))
 
     def _store(self, source: Source, name: str, mode: str, sync: bool) -> RawData:
-        incoming, uri, extra = self._take_in(source, name, mode)
+        incoming, uri, extra = self._take_in(source.path, name, mode)
         data = self._describe(source, uri, extra)
-        self._place(incoming, uri, mode, source, sync)
+        self._place(incoming, uri, mode, source.path, sync)
         try:
             self._create(data, sync)
         except DataServiceError:
             if mode != "reference" and self._files.locks_work:  # else another writer may have described it
                 self._files.remove(uri)
             raise
-        if incoming.is_dir or incoming.room or not self._files.placing_moves:
-            self._files.discard(incoming)
+        self._clear(incoming)
         self._note(data, self._line("import", data, incoming.stored))
         return data
 
-    def _take_in(self, source: Source, name: str, mode: str) -> tuple[Incoming, str, dict[str, Any]]:
+    def _take_in(self, path: str, name: str, mode: str) -> tuple[Incoming, str, dict[str, Any]]:
         """Read the source; return it with the URI it will have and what its document says of that."""
         try:
             if mode != "reference":
-                return self._files.take_in(source.path, self._layout.temp, mode), join(self._directory, name), {}
-            stored = digest_path(source.path)
+                return self._files.take_in(path, self._layout.temp, mode), join(self._directory, name), {}
+            stored = digest_path(path)
         except OSError as error:
-            raise guarded(error, f"import {source.path!r}") from error
+            raise guarded(error, f"import {path!r}") from error
         extra = {REFERENCE: {"size": stored.size, "sha256": stored.sha256}}
-        return Incoming("", stored, os.path.isdir(source.path)), source.path.replace(os.sep, "/"), extra
+        return Incoming("", stored, os.path.isdir(path)), path.replace(os.sep, "/"), extra
 
-    def _place(self, incoming: Incoming, uri: str, mode: str, source: Source, sync: bool) -> None:
+    def _place(self, incoming: Incoming, uri: str, mode: str, path: str, sync: bool) -> None:
         if mode == "reference":
             return
         try:
@@ -216,28 +282,28 @@ class Importer:
             raise _Overtaken(name_of(uri)) from error
         except OSError as error:
             self._files.discard(incoming)
-            raise guarded(error, f"import {source.path!r}") from error
+            raise guarded(error, f"import {path!r}") from error
 
-    def _exchange(self, incoming: Incoming, uri: str, trash: str, source: Source) -> None:
+    def _exchange(self, incoming: Incoming, uri: str, trash: str, path: str) -> None:
         try:
             self._files.exchange(incoming, uri, trash, temp=self._layout.temp)
         except OSError as error:
             self._files.discard(incoming)
-            raise guarded(error, f"import {source.path!r}") from error
+            raise guarded(error, f"import {path!r}") from error
 
     def _replace(self, data: RawData, source: Source, mode: str, sync: bool) -> RawData:
         """Give a data another content; the old one goes to the trash, uuid and annotations stay."""
         old = data.uri
-        incoming, uri, extra = self._take_in(source, name_of(old), mode)
+        incoming, uri, extra = self._take_in(source.path, name_of(old), mode)
         trash = join(self._layout.trash, f"{generate_uuid()}-{name_of(old)}")
         is_ours = mode != "reference" and parent(old) == self._directory and self._files.exists(old)
         data.uri, data.extra = uri, {**{k: v for k, v in data.extra.items() if k != REFERENCE}, **extra}
         data.author, data.date, data.format = source.author, source.date, source.format
         data.key_value_pairs.update(source.key_value_pairs)
         if is_ours:
-            self._exchange(incoming, uri, trash, source)
+            self._exchange(incoming, uri, trash, source.path)
         else:
-            self._place(incoming, uri, mode, source, sync)
+            self._place(incoming, uri, mode, source.path, sync)
         try:
             self._documents.change(data)
         except BaseException:
@@ -252,17 +318,18 @@ class Importer:
         self._claimed.update((data.md_uri, data.uri))
         return data
 
-    def finish(self, *, sync: bool, flush: bool = True) -> None:
+    def finish(self, *, sync: bool, flush: bool = True) -> list[Written]:
         """Tell the list and the journal what was imported; without `flush` the list waits for more."""
         batch, self._batch = self._batch, _Batch()
         if not batch.items:
-            return
+            return []
         try:
             self._journal.append(self._layout, batch.lines)
             self._listings.add(self._listing, batch.items, batch.names, sync=sync, flush=flush)
         except BaseException:
             self._listings.forget(self._dataset)  # what we believed to be listed is not
             raise
+        return batch.written
 
 
 def check_choice(what: str, value: str, known: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +16,9 @@ from bioimageit_core.core.paths import relative_path
 from bioimageit_core.plugins.store.files import Files, Stored
 from bioimageit_core.plugins.store.layout import Layout
 
-__all__ = ["Journal", "changes_between", "new_change"]
+__all__ = ["Journal", "changes_between", "new_change", "now"]
+
+_BELOW = re.compile(r"/([^/\\.][^/\\]*(?:/[^/\\.][^/\\]*)*)")
 
 
 def new_change() -> str:
@@ -40,18 +43,28 @@ class Journal:
         self._files = files
         self.who = who
 
-    def line(self, layout: Layout, operation: str, md_uri: str, *, batch: str = "", **facts: Any) -> bytes:
-        """Make a line; lines of one `batch` are one change."""
-        time = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        who, md = actor() or self.who, _relative(layout, md_uri)
-        return encode_line({"t": time, "who": who, "op": operation, "batch": batch or new_change(), "md": md, **facts})
+    def line(
+        self, layout: Layout, operation: str, md_uri: str, *, batch: str = "", time: str = "", **facts: Any
+    ) -> bytes:
+        """Make a line; lines of one `batch` are one change, and may share a `time`."""
+        about = {"t": time or now(), "who": actor() or self.who, "op": operation, "batch": batch or new_change()}
+        return encode_line({**about, "md": _relative(layout, md_uri), **facts})
 
     def content(
-        self, layout: Layout, operation: str, md_uri: str, uuid: str, uri: str, stored: Stored, *, batch: str = ""
+        self,
+        layout: Layout,
+        operation: str,
+        md_uri: str,
+        uuid: str,
+        uri: str,
+        stored: Stored,
+        *,
+        batch: str = "",
+        time: str = "",
     ) -> bytes:
         """Make a line about a data file."""
         file = {"file": _relative(layout, uri), "size": stored.size, "sha256": stored.sha256}
-        return self.line(layout, operation, md_uri, batch=batch, uuid=uuid, **file)
+        return self.line(layout, operation, md_uri, batch=batch, time=time, uuid=uuid, **file)
 
     def append(self, layout: Layout, lines: Iterable[bytes]) -> None:
         """Add lines."""
@@ -68,6 +81,11 @@ class Journal:
         return self._files.read_log_back(layout.journal)
 
 
+def now() -> str:
+    """Return this moment as a journal tells it: UTC, with milliseconds."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _records(content: bytes) -> Iterator[dict[str, Any]]:
     decoder = msgspec.json.Decoder()
     for line in content.splitlines():
@@ -80,6 +98,9 @@ def _records(content: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _relative(layout: Layout, uri: str) -> str:
+    root = layout.root
+    if uri.startswith(root) and (match := _BELOW.fullmatch(uri, len(root))):
+        return match[1]  # the usual case
     return relative_path(uri, layout.experiment)
 
 

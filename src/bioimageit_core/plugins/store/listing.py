@@ -67,6 +67,17 @@ class Listings:
             self._documents.remember(dataset)
         return dataset
 
+    def names(self, md_uri: str) -> list[str]:
+        """Return the names of the documents of all data of a dataset, in their order."""
+        layout = Layout.of_record(md_uri)
+        log, _ = self._files.read_log(layout.pending(md_uri))
+        listed = self._documents.read(Dataset, md_uri).uris
+        names = [name_of(item.md_uri) for item in listed]
+        if log:
+            known = {item.uuid for item in listed}
+            names += [url for uuid, url in _lines(log) if uuid not in known]
+        return names
+
     def open(self, md_uri: str, *, anew: bool = False) -> Listing:
         """Return what is known of a dataset's folder, brought up to date; to be called with the lock held.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bioimageit_core.containers import Container, Data, RawData
@@ -12,7 +12,9 @@ from bioimageit_core.core.exceptions import NotFoundError
 from bioimageit_core.core.paths import join, parent
 from bioimageit_core.core.query import parse_query
 from bioimageit_core.plugins.store.files import Files
+from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.index import Index
+from bioimageit_core.plugins.store.index_rows import Row
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
 from bioimageit_core.plugins.store.search import condition
@@ -60,6 +62,28 @@ class IndexedQueries(RawDataStore):
             uri = f"{directory}/{file}"
             data = self.documents.parse_data(content, uri)
             yield self.documents.fill(data, keys) if isinstance(data, RawData) else data
+
+    def _wrote(self, dataset: str, written: Sequence[Written]) -> None:
+        with self._asking:
+            index = self._index(Layout.of_record(dataset))
+            if not index.is_kept:
+                return
+            if not written:
+                index.take_order(dataset)
+                return
+            about = ((each, each.signature) for each in written)
+            rows = [
+                Row(
+                    each.file,
+                    signature,
+                    each.content,
+                    (each.name, each.author, each.date, each.format),
+                    pairs=each.pairs,
+                )
+                for each, signature in about
+                if isinstance(signature, tuple)
+            ]
+            index.take(dataset, rows)
 
     def _index(self, layout: Layout) -> Index:
         index = self._indexes.pop(layout.root, None) or Index(self.documents, self.listings, layout)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bioimageit_core.containers import Container, Experiment, RawData
-from bioimageit_core.core.exceptions import ConflictError, DataServiceError, InvalidNameError, NotFoundError
+from bioimageit_core.core.exceptions import (
+    BioImageITError,
+    ConflictError,
+    DataServiceError,
+    InvalidNameError,
+    NotFoundError,
+)
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.paths import check_name
 from bioimageit_core.core.records import Document
 from bioimageit_core.core.utils import format_date
 from bioimageit_core.plugins.store.base import StoreBase, told
+from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.importing import Importer, Source, check_modes, is_zarr, sources_in
 from bioimageit_core.plugins.store.journal import new_change
 from bioimageit_core.plugins.store.layout import Layout
@@ -94,33 +102,47 @@ class RawDataStore(StoreBase):
         check_modes(mode, on_conflict)
         self.formats.get(format_)
         paths = list(sources_in(os.path.abspath(os.path.expanduser(dir_uri)), filter_, recursive))
-        layout = Layout.of_experiment(experiment.md_uri)
-        when, refused = format_date(date), []
+        layout, when = Layout.of_experiment(experiment.md_uri), format_date(date)
+        dataset = experiment.raw_dataset.url or layout.raw_dataset
         with self._held(layout):
             importer = self._importer(experiment)
             self._add_keys(experiment, [directory_tag_key] if directory_tag_key and paths else [])
+        likes: dict[str, Source] = {}
+        refused: list[BioImageITError] = []
+
+        def take(number: int, path: str) -> None:
+            _tell(observers, number, len(paths), path)
+            importer.progress = functools.partial(_tell_part, observers, number, len(paths), path)
+            folder = os.path.dirname(path)
+            if folder not in likes:
+                tags = {directory_tag_key: os.path.basename(folder)} if directory_tag_key else {}
+                likes[folder] = Source("", "", author, format_, when, tags)
+            try:
+                if not importer.take_plain(path, likes[folder], mode, sync=False):
+                    source = dataclasses.replace(likes[folder], path=path, name=check_name("data", _text(path)))
+                    importer.take(source, mode, on_conflict, sync=False)
+            except (InvalidNameError, ConflictError) as error:
+                refused.append(error)
+
         for start in range(0, len(paths), _BATCH):
             with self._held(layout):
                 importer.start()
                 try:
                     for number, path in enumerate(paths[start : start + _BATCH], start):
-                        _tell(observers, number, len(paths), path)
-                        tags = {directory_tag_key: os.path.basename(os.path.dirname(path))} if directory_tag_key else {}
-                        try:
-                            source = Source(path, check_name("data", _text(path)), author, format_, when, tags)
-                            importer.progress = functools.partial(_tell_part, observers, number, len(paths), path)
-                            importer.take(source, mode, on_conflict, sync=False)
-                        except (InvalidNameError, ConflictError) as error:
-                            refused.append(error)
+                        take(number, path)
                 finally:
-                    importer.finish(sync=False, flush=False)
+                    self._wrote(dataset, importer.finish(sync=False, flush=False))
         with self._held(layout):
-            self.listings.flush(experiment.raw_dataset.url or layout.raw_dataset, sync=False)
+            self.listings.flush(dataset, sync=False)
+            self._wrote(dataset, [])
             self._sync(layout)
         _tell(observers, len(paths), len(paths), "")
         if refused:
             some = "; ".join(map(str, refused[:3])) + (f"; and {len(refused) - 3} more" if len(refused) > 3 else "")
             raise DataServiceError(f"{len(refused)} of {len(paths)} files were not imported: {some}")
+
+    def _wrote(self, dataset: str, written: Sequence[Written]) -> None:
+        """Hear of documents that an import just wrote, in their order; of none when the list is written."""
 
     def get_raw_data(self, md_uri: str) -> RawData:
         data = self.documents.read(RawData, self.files.absolute(md_uri))

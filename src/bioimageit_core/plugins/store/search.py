@@ -45,6 +45,8 @@ class _Writer:
         self._database = index.database
         self._dataset = dataset
         self._keys = set(keys)
+        # whose annotations count: a raw data's own, those of its origin for a result
+        self._origin = "d.id" if index.is_raw(dataset) else "d.origin"
         self._picks = 0
         self.parameters: list[Any] = []
         self._database.execute("CREATE TEMP TABLE IF NOT EXISTS picked (term INTEGER, value INTEGER)")
@@ -98,9 +100,10 @@ class _Writer:
         found = self._having(self._matching(query, key))
         if query.matches({key: ""} if key in self._keys else {}):
             self.parameters.append(key)
-            found = f"({found} OR (d.origin IS NOT NULL AND NOT {self._having('SELECT id FROM value WHERE key = ?')}))"
+            lacking = f"{self._origin} IS NOT NULL AND NOT {self._having('SELECT id FROM value WHERE key = ?')}"
+            found = f"({found} OR ({lacking}))"
         # of a data whose origin is gone nothing is known
-        return f"({found} OR d.origin IS NULL)" if query.matches({}) else found
+        return f"({found} OR {self._origin} IS NULL)" if query.matches({}) else found
 
     def _matching(self, query: Query, key: str) -> str:
         """Return a SELECT of the values of a key that a leaf matches; what SQL cannot judge, the leaf does."""
@@ -135,7 +138,8 @@ class _Writer:
         return f"SELECT id FROM value WHERE key = ? AND {sure} UNION ALL {picked}"
 
     def _having(self, values: str) -> str:
-        return f"(d.origin IS NOT NULL AND d.origin IN (SELECT doc FROM pair WHERE value IN ({values})))"
+        docs = f"SELECT doc FROM pair WHERE value IN ({values})"
+        return f"({self._origin} IS NOT NULL AND {self._origin} IN ({docs}))"
 
     def _pick(self, values: list[Any]) -> int:
         self._picks += 1

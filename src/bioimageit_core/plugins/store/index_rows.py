@@ -1,0 +1,175 @@
+"""The rows of an index: what it keeps of each document, written many at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import msgspec
+
+from bioimageit_core.core.query_values import has_value, number_of
+
+__all__ = ["SCHEMA", "Row", "Rows", "Signature", "Sum"]
+
+SCHEMA = """
+CREATE TABLE dataset (id INTEGER PRIMARY KEY, folder TEXT UNIQUE, seen TEXT, listed TEXT);
+CREATE TABLE doc (
+    id INTEGER PRIMARY KEY, dataset INTEGER, file TEXT, mtime INTEGER, size INTEGER, inode INTEGER,
+    position INTEGER, name TEXT, author TEXT, date TEXT, format TEXT, output TEXT, label TEXT,
+    parent TEXT, origin INTEGER, bad INTEGER DEFAULT 0, UNIQUE (dataset, file));
+CREATE INDEX doc_order ON doc (dataset, position, name, file);
+CREATE INDEX doc_origin ON doc (dataset, origin) WHERE origin IS NOT NULL;
+CREATE INDEX doc_bad ON doc (dataset) WHERE bad;
+CREATE TABLE body (doc INTEGER PRIMARY KEY, content BLOB);
+CREATE TABLE value (
+    id INTEGER PRIMARY KEY, key TEXT, is_text INTEGER, text TEXT, bare TEXT, number REAL, blank INTEGER,
+    UNIQUE (key, is_text, text));
+CREATE INDEX value_bare ON value (key, bare);
+CREATE INDEX value_number ON value (key, number);
+CREATE TABLE pair (value INTEGER, doc INTEGER, PRIMARY KEY (value, doc)) WITHOUT ROWID;
+CREATE INDEX pair_doc ON pair (doc);
+"""
+
+Signature: TypeAlias = tuple[int, int, int]
+"""Modification time in nanoseconds, size and inode of a document."""
+
+
+@dataclass(slots=True)
+class Row:
+    """What an index keeps of a document; `content` is None where it is none of a data."""
+
+    file: str
+    signature: Signature
+    content: bytes | None = None
+    about: tuple[str, str, str, str] = ("", "", "", "")
+    """Name, author, date and format."""
+    output: tuple[str, str] = ("", "")
+    parent: str | None = None
+    pairs: Mapping[str, Any] = field(default_factory=dict)
+    position: int | None = None
+
+
+class Sum:
+    """What tells the documents of a folder from others: a sum over all, so that one can be exchanged."""
+
+    def __init__(self, said: str = "") -> None:
+        count, _, total = said.partition(" ")
+        self._count, self._total = (int(count), int(total, 16)) if total else (0, 0)
+
+    def add(self, file: str, signature: Signature, times: int = 1) -> None:
+        """Take a document in; `times` -1 takes it out."""
+        mtime, size, inode = signature
+        self._count += times
+        self._total += times * (zlib.crc32(file.encode("utf-8", "surrogateescape")) * (mtime ^ inode) + size)
+
+    def count(self, documents: Mapping[str, Signature]) -> None:
+        """Begin anew with these documents."""
+        self._count = self._total = 0
+        for file, signature in documents.items():
+            self.add(file, signature)
+
+    def __str__(self) -> str:
+        return f"{self._count} {self._total:x}"
+
+
+class Rows:
+    """The tables of an index."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        self._values: dict[tuple[str, int, str], int] = {}
+
+    def stored(self, dataset: int) -> dict[str, Signature]:
+        """Return the documents that are known of a dataset."""
+        query = "SELECT file, mtime, size, inode FROM doc WHERE dataset = ? AND mtime IS NOT NULL"
+        return {row[0]: row[1:] for row in self.database.execute(query, (dataset,))}
+
+    def signature(self, dataset: int, file: str) -> Signature | None:
+        """Return the signature by which a document is known."""
+        query = "SELECT mtime, size, inode FROM doc WHERE dataset = ? AND file = ?"
+        row: Signature | None = self.database.execute(query, (dataset, file)).fetchone()
+        return row
+
+    def has_unplaced(self, dataset: int) -> bool:
+        """Say whether a data is not in its dataset's list, as far as we know that."""
+        query = "SELECT 1 FROM doc WHERE dataset = ? AND position IS NULL AND NOT bad LIMIT 1"
+        return self.database.execute(query, (dataset,)).fetchone() is not None
+
+    def has_results(self) -> bool:
+        """Say whether a dataset besides the raw one is known, so that origins have to be traced."""
+        return self.database.execute("SELECT 1 FROM dataset WHERE folder != 'data'").fetchone() is not None
+
+    def put(self, dataset: int, rows: Iterable[Row], total: Sum) -> bool:
+        """Add or replace documents, and count them in `total`; say whether what comes from what is to be traced."""
+        query = "SELECT id, position, parent, bad, mtime, size, inode FROM doc WHERE dataset = ? AND file = ?"
+        following = int(self.database.execute("SELECT coalesce(max(id), 0) FROM doc").fetchone()[0])
+        docs: list[tuple[Any, ...]] = []
+        bodies: list[tuple[int, bytes]] = []
+        pairs: list[tuple[int, int]] = []
+        old: list[tuple[int]] = []
+        is_traced = True
+        for row in rows:
+            known = self.database.execute(query, (dataset, row.file)).fetchone()
+            if known is None:
+                following += 1
+                number, position = following, row.position
+                is_traced = False
+            else:
+                number, position = known[:2]
+                is_traced &= known[2] == row.parent and bool(known[3]) == (row.content is None)
+                old.append((number,))
+                if known[4] is not None:
+                    total.add(row.file, known[4:], -1)
+            total.add(row.file, row.signature)
+            fixed = (number, dataset, row.file, *row.signature, position, *row.about, *row.output, row.parent)
+            docs.append((*fixed, None, int(row.content is None)))
+            if row.content is not None:
+                bodies.append((number, row.content))
+                pairs += [(self._value(key, value), number) for key, value in row.pairs.items()]
+        self._forget(old)
+        self.database.executemany(f"INSERT INTO doc VALUES ({', '.join('?' * 16)})", docs)
+        self.database.executemany("INSERT INTO body VALUES (?, ?)", bodies)
+        self.database.executemany("INSERT OR IGNORE INTO pair VALUES (?, ?)", pairs)
+        return not is_traced
+
+    def remove(self, dataset: int, files: Iterable[str], total: Sum) -> bool:
+        """Forget documents; say whether one was known."""
+        query = "SELECT id, mtime, size, inode FROM doc WHERE dataset = ? AND file = ?"
+        gone = []
+        for file in files:
+            if row := self.database.execute(query, (dataset, file)).fetchone():
+                gone.append(row[:1])
+                if row[1] is not None:
+                    total.add(file, row[1:], -1)
+        self._forget(gone)
+        return bool(gone)
+
+    def _forget(self, numbers: Sequence[tuple[int]]) -> None:
+        for table, column in (("pair", "doc"), ("body", "doc"), ("doc", "id")):
+            self.database.executemany(f"DELETE FROM {table} WHERE {column} = ?", numbers)
+
+    def _value(self, key: str, value: Any) -> int:
+        is_text = isinstance(value, str)
+        row = (key, int(is_text), value if is_text else msgspec.json.encode(value).decode())
+        if (known := self._values.get(row)) is not None:
+            return known
+        insert = "INSERT OR IGNORE INTO value (key, is_text, text, bare, number, blank) VALUES (?, ?, ?, ?, ?, ?)"
+        bare = value.strip() if is_text else None
+        self.database.execute(insert, (*row, bare, _real(value), int(not has_value(value))))
+        query = "SELECT id FROM value WHERE key = ? AND is_text = ? AND text = ?"
+        number = int(self.database.execute(query, row).fetchone()[0])
+        if len(self._values) < 10_000:
+            self._values[row] = number
+        return number
+
+
+def _real(value: Any) -> float | None:
+    """Return what a value is as a number, as far as a float can say."""
+    try:
+        number = number_of(value)
+        return None if number is None else float(number)
+    except OverflowError:
+        return None
