@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.api.services import Services
 
 if TYPE_CHECKING:
     from bioimageit_core.containers import Experiment
+    from bioimageit_core.exchange.exports import ExportReport
     from bioimageit_core.exchange.federation import Hit
     from bioimageit_core.exchange.transfer import TransferReport
 
@@ -16,7 +17,7 @@ __all__ = ["MovingRequests"]
 
 
 class MovingRequests(Services):
-    """Move experiments to other homes, and ask several homes at once."""
+    """Move experiments to other homes, give them to others, and ask several homes at once."""
 
     def transfer(
         self, experiment: Experiment, target: Services, destination: str = "", *, dry_run: bool = False
@@ -47,6 +48,34 @@ class MovingRequests(Services):
             dry_run=dry_run,
             observers=self.observers,
         )
+
+    def export(
+        self, experiment: Experiment, destination: str, form: str, *, dry_run: bool = False, **options: Any
+    ) -> ExportReport:
+        """Write an experiment in a form that others read.
+
+        What was interrupted is simply asked for again. The experiment is not changed.
+
+        Parameters
+        ----------
+        destination
+            Where to: a folder, or for some forms a file.
+        form
+            One of `bioimageit_core.exchange.exports.EXPORTS`, such as ``ome-zarr``.
+        dry_run
+            Report what would be written, and write nothing.
+        options
+            Those of the form.
+
+        Raises
+        ------
+        DataServiceError
+            There is no such form, it does not take an option, or something cannot be read or written.
+        """
+        from bioimageit_core.exchange.exports import Exporting, write_export
+
+        what = Exporting(experiment, self.data_service, destination, self.tools_service, self.observers, dry_run)
+        return write_export(form, what, **options)
 
     def query_homes(
         self, others: Mapping[str, Services], dataset_name: str, query: str = "", origin_output_name: str = ""

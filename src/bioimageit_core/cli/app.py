@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bioimageit_core import __version__
-from bioimageit_core.cli import experiments, keeping, moving, plugins, processing, queries, tools
+from bioimageit_core.cli import experiments, exporting, keeping, moving, plugins, processing, queries, tools
 from bioimageit_core.cli.session import Session
 from bioimageit_core.cli.status import STATUS_HELP, Commands
 
@@ -57,6 +57,7 @@ experiments.register(app)
 queries.register(app)
 processing.register(app)
 moving.register(app)
+exporting.register(app)
 keeping.register(app)
 app.add_typer(tools.app, name="tools")
 app.add_typer(plugins.app, name="plugins")
