@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bioimageit_core.containers import RawData
-from bioimageit_core.jobs.selection import dataset_of, select_data
+from bioimageit_core.jobs.selection import dataset_to_query, select_data
 from bioimageit_core.plugins.abilities import AnnotatesData
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def annotate(
 
     All values are found before the first is written.
     """
-    dataset = dataset_of(services.data_service, experiment, "data")
+    dataset = dataset_to_query(services.data_service, experiment, "data")
     changes = []
     for data in select_data(services.data_service, dataset):
         value = find(data.name)
@@ -58,7 +58,7 @@ def annotate_selected(
     services: Services, experiment: Experiment, values: Mapping[str, str], query: str, *, dry_run: bool
 ) -> list[Change]:
     """Give every raw data that a query selects the same values; only what changes is written."""
-    dataset = dataset_of(services.data_service, experiment, "data")
+    dataset = dataset_to_query(services.data_service, experiment, "data")
     changes = [
         Change(data.md_uri, data.name, key, before, value)
         for data in select_data(services.data_service, dataset, query)

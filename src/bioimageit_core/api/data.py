@@ -106,7 +106,10 @@ class DataRequests(Services):
         self, experiment: Experiment, dataset_name: str, query: str = "", origin_output_name: str = ""
     ) -> list[Data]:
         """Read the data of the dataset of a name that a query selects; all for ``''``."""
-        return self.get_data(self.get_dataset(experiment, dataset_name), query, origin_output_name)
+        from bioimageit_core.jobs.selection import dataset_to_query
+
+        dataset = dataset_to_query(self.data_service, self._latest(experiment, dataset_name), dataset_name)
+        return self.get_data(dataset, query, origin_output_name)
 
     def get_data(self, dataset: Dataset, query: str = "", origin_output_name: str = "") -> list[Data]:
         """Read the data of a dataset that a query selects; all for ``''``.

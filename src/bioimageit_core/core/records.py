@@ -8,7 +8,7 @@ it says beyond the published keys in the container's ``extra``. Writing gives th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast, get_type_hints
 
 import msgspec
 
@@ -26,6 +26,7 @@ from bioimageit_core.containers import (
     RunParameterContainer,
 )
 from bioimageit_core.core.exceptions import DocumentError
+from bioimageit_core.core.json_text import MAX_BYTES
 
 __all__ = [
     "FORMAT_VERSION",
@@ -34,6 +35,7 @@ __all__ = [
     "container_of",
     "document_of",
     "kind_of",
+    "plain_container_of",
 ]
 
 Document: TypeAlias = dict[str, Any]
@@ -178,15 +180,62 @@ def container_of(kind: type[Any], document: Document, md_uri: str, resolve: Url)
             f"was written in format version {version!r}; this software reads up to {FORMAT_VERSION}",
             "$.format_version",
         )
-    struct, make = _KINDS[kind]
+    struct, _ = _KINDS[kind]
     try:
         part = msgspec.convert(document, struct)
     except msgspec.ValidationError as error:
         raise _explain(error, kind, document, md_uri) from error
-    container = make(part, resolve)
-    container.md_uri, container.uuid = md_uri, part.uuid
+    container = _made(kind, part, md_uri, resolve)
     container.extra = _unknown(document, _SHAPES[kind])
     return container
+
+
+def plain_container_of(kind: type[Any], content: bytes, md_uri: str, resolve: Url) -> Any | None:
+    """Make the container of a document's bytes in one step; None where it is not of that kind, or says anything new.
+
+    Raises
+    ------
+    DocumentError
+        What `resolve` raises.
+    """
+    if len(content) > MAX_BYTES:
+        return None
+    try:
+        part = _plain_decoder(kind).decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return _made(kind, part, md_uri, resolve)
+
+
+def _made(kind: type[Any], part: Any, md_uri: str, resolve: Url) -> Any:
+    container = _KINDS[kind][1](part, resolve)
+    container.md_uri, container.uuid = md_uri, part.uuid
+    return container
+
+
+def _plain_decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    if kind not in _PLAIN_DECODERS:
+        _PLAIN_DECODERS[kind] = msgspec.json.Decoder(_plain(_KINDS[kind][0]))
+    return _PLAIN_DECODERS[kind]
+
+
+_PLAIN_DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+
+
+def _plain(struct: Any) -> type[msgspec.Struct]:
+    """Return the same struct for documents that have no other keys."""
+    types = get_type_hints(struct)
+    fields: list[Any] = []
+    for each in msgspec.structs.fields(struct):
+        type_ = types[each.name]
+        inner = _plain(type_) if isinstance(type_, type) and issubclass(type_, _Part) else type_
+        if each.default_factory is not msgspec.NODEFAULT:
+            fields.append((each.name, inner, msgspec.field(default_factory=cast("Any", each.default_factory))))
+        elif each.default is not msgspec.NODEFAULT:
+            fields.append((each.name, inner, msgspec.field(default=each.default)))
+        else:
+            fields.append((each.name, inner))
+    return msgspec.defstruct(struct.__name__, fields, forbid_unknown_fields=True)
 
 
 def _explain(error: Exception, kind: type[Any], document: Document, md_uri: str) -> DocumentError:

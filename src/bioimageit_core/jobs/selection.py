@@ -10,6 +10,7 @@ from bioimageit_core.containers import (
     Container,
     Data,
     Dataset,
+    DatasetInfo,
     Experiment,
     ProcessedData,
     ProcessedDataInputContainer,
@@ -22,7 +23,7 @@ from bioimageit_core.plugins.contracts import QueriesData
 if TYPE_CHECKING:
     from bioimageit_core.plugins.contracts import DataService
 
-__all__ = ["Lineage", "dataset_of", "get_origin", "get_parent", "iterate_data", "select_data"]
+__all__ = ["Lineage", "dataset_of", "dataset_to_query", "get_origin", "get_parent", "iterate_data", "select_data"]
 
 RAW_NAME = "data"
 
@@ -154,11 +155,29 @@ def dataset_of(data_service: DataService, experiment: Experiment, name: str) -> 
     NotFoundError
         The experiment has no dataset of that name; the message lists those it has.
     """
+    return data_service.get_dataset(_info_of(experiment, name).url)
+
+
+def dataset_to_query(data_service: DataService, experiment: Experiment, name: str) -> Dataset:
+    """Return the dataset of a name for `select_data`: without its list where the service answers queries by itself.
+
+    Raises
+    ------
+    NotFoundError
+        The experiment has no dataset of that name; the message lists those it has.
+    """
+    if isinstance(data_service, QueriesData):
+        info = _info_of(experiment, name)
+        return Dataset(info.url, info.uuid, info.name)
+    return dataset_of(data_service, experiment, name)
+
+
+def _info_of(experiment: Experiment, name: str) -> DatasetInfo:
     for info in [experiment.raw_dataset, *experiment.processed_datasets]:
         if info.name == name:
-            return data_service.get_dataset(info.url)
+            return info
     if name == RAW_NAME:
-        return data_service.get_dataset(experiment.raw_dataset.url)
+        return experiment.raw_dataset
     names = ", ".join([RAW_NAME, *(info.name for info in experiment.processed_datasets)])
     raise NotFoundError("dataset", f"{name} in experiment {experiment.name} (it has: {names})")
 

@@ -12,7 +12,7 @@ from bioimageit_core.core.exceptions import ConflictError, DataServiceError, Doc
 from bioimageit_core.core.json_text import decode, encode
 from bioimageit_core.core.merge import merge
 from bioimageit_core.core.paths import absolute_path, is_within, relative_path
-from bioimageit_core.core.records import Document, Record, container_of, document_of, kind_of
+from bioimageit_core.core.records import Document, Record, container_of, document_of, kind_of, plain_container_of
 from bioimageit_core.plugins.store.content import is_path
 from bioimageit_core.plugins.store.files import Changed, Files
 from bioimageit_core.plugins.store.layout import Layout
@@ -47,6 +47,7 @@ class Documents:
 
     def __init__(self, files: Files, trusted: Iterable[str] = ()) -> None:
         self.files = files
+        self._inside: set[tuple[str, str]] = set()  # directories, and the experiments that they are in
         self._trusted = [files.absolute(directory) for directory in trusted]
 
     def content(self, md_uri: str, kind: str = "document") -> bytes:
@@ -68,19 +69,31 @@ class Documents:
 
     def parse(self, kind: type[R], content: bytes, md_uri: str) -> R:
         """Make the container of a document's bytes, and remember them."""
-        document = decode(content, md_uri)
-        record: R = container_of(kind, document, md_uri, self._resolver(kind, document, md_uri))
+        record: R
+        plain = plain_container_of(kind, content, md_uri, self._resolver(kind, {}, md_uri)) if kind in _MANY else None
+        if plain is not None:
+            record = plain
+        else:
+            document = decode(content, md_uri)
+            record = container_of(kind, document, md_uri, self._resolver(kind, document, md_uri))
         if isinstance(record, Data) and record.uri:
-            self._check_links(record, document)
+            self._check_links(record)
         setattr(record, _AS_READ, (content, ()))
         return record
 
-    def _check_links(self, data: Data, document: Document) -> None:
+    def _check_links(self, data: Data) -> None:
         """Refuse a file that is where it belongs by its name, and elsewhere by a link."""
-        if isinstance(data, RawData) and _is_reference(document.get(REFERENCE)):
+        if isinstance(data, RawData) and _is_reference(data.extra.get(REFERENCE)):
             return
-        uri, root = self.files.leads_to(data.uri), self.files.leads_to(Layout.of_record(data.md_uri).root)
-        if uri.startswith(root + "/") or any(is_within(uri, self.files.leads_to(place)) for place in self._trusted):
+        uri, layout = self.files.leads_to(data.uri), Layout.of_record(data.md_uri)
+        place = (uri.rpartition("/")[0], layout.root)
+        if place in self._inside:
+            return
+        root = self.files.leads_to(layout.root)
+        if uri.startswith(root + "/"):
+            self._inside.add(place)
+            return
+        if any(is_within(uri, self.files.leads_to(place)) for place in self._trusted):
             return
         if any(is_within(data.uri, place) for place in self._trusted):
             return
@@ -92,7 +105,7 @@ class Documents:
 
     def parse_data(self, content: bytes, md_uri: str) -> RawData | ProcessedData:
         """Make the container of a data's document, whichever it is."""
-        if kind_of(decode(content, md_uri)) == "processed data":
+        if b"processed" in content and kind_of(decode(content, md_uri)) == "processed data":
             return self.parse(ProcessedData, content, md_uri)
         return self.parse(RawData, content, md_uri)
 
@@ -245,6 +258,7 @@ def _overwrite(mine: Document, stored: Document) -> Document:
     return result
 
 
+_MANY = {RawData, ProcessedData}  # kinds of which there are so many that reading them counts
 _TITLES = {
     "Experiment": "experiment",
     "Dataset": "dataset",

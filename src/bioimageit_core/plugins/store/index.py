@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from bioimageit_core.containers import RawData
@@ -281,10 +281,10 @@ class Index:
         query = "SELECT file FROM doc WHERE dataset = ? AND bad AND position IS NOT NULL"
         return [file for (file,) in self.database.execute(query, (dataset,))]
 
-    def bodies(self, where: str, parameters: list[Any]) -> Iterator[tuple[str, bytes]]:
-        """Give the file name and content of the documents that a condition on ``doc d`` selects, in their order."""
+    def bodies(self, where: str, parameters: list[Any]) -> list[tuple[str, bytes]]:
+        """Return the file name and content of the documents that a condition on ``doc d`` selects, in their order."""
         query = f"SELECT d.file, b.content FROM doc d JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
-        yield from self.database.execute(query, parameters)
+        return self.database.execute(query, parameters).fetchall()
 
 
 def _connect(path: str) -> sqlite3.Connection:

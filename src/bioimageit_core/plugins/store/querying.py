@@ -18,6 +18,7 @@ from bioimageit_core.plugins.store.index_rows import Row
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
 from bioimageit_core.plugins.store.search import condition
+from bioimageit_core.plugins.store.unread import UnreadProcessedData, UnreadRawData, unread
 
 __all__ = ["IndexedQueries"]
 
@@ -56,12 +57,14 @@ class IndexedQueries(RawDataStore):
                 uri = join(parent(md_uri), file)
                 self.documents.parse_data(self.documents.content(uri, "data"), uri)
             where, parameters = condition(index, number, parsed, origin_output_name, keys)
-            found = list(index.bodies(where, parameters))
-        directory = parent(md_uri)
-        for file, content in found:
-            uri = f"{directory}/{file}"
-            data = self.documents.parse_data(content, uri)
-            yield self.documents.fill(data, keys) if isinstance(data, RawData) else data
+            found = index.bodies(where, parameters)
+        directory, kind = parent(md_uri), UnreadRawData if is_raw else UnreadProcessedData
+
+        def read(file: str, content: bytes) -> Data:
+            data = self.documents.parse_data(content, f"{directory}/{file}")
+            return self.documents.fill(data, keys) if isinstance(data, RawData) else data
+
+        return iter([unread(kind, read, file, content) for file, content in found])
 
     def _wrote(self, dataset: str, written: Sequence[Written]) -> None:
         with self._asking:
