@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from bioimageit_core.api.annotating import AnnotationRequests
 from bioimageit_core.api.data import DataRequests
+from bioimageit_core.api.deleting import DeletingRequests
 from bioimageit_core.api.exchanging import ExchangeRequests
 from bioimageit_core.api.experiments import ExperimentRequests
 from bioimageit_core.api.keeping import KeepingRequests
@@ -20,6 +21,7 @@ class Request(
     AnnotationRequests,
     DataRequests,
     KeepingRequests,
+    DeletingRequests,
     MovingRequests,
     ExchangeRequests,
     ToolRequests,

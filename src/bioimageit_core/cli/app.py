@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bioimageit_core import __version__
-from bioimageit_core.cli import experiments, exporting, keeping, moving, plugins, processing, queries, tools
+from bioimageit_core.cli import deleting, experiments, exporting, keeping, moving, plugins, processing, queries, tools
 from bioimageit_core.cli.session import Session
 from bioimageit_core.cli.status import STATUS_HELP, Commands
 
@@ -59,5 +59,7 @@ processing.register(app)
 moving.register(app)
 exporting.register(app)
 keeping.register(app)
+deleting.register(app)
+app.add_typer(deleting.trash_app, name="trash")
 app.add_typer(tools.app, name="tools")
 app.add_typer(plugins.app, name="plugins")

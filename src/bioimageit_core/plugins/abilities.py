@@ -9,13 +9,14 @@ from typing import Any, Protocol, runtime_checkable
 
 from bioimageit_core.containers import Container, Data, Dataset, ProcessedData, Run, Tool
 from bioimageit_core.core.command import Command, CommandStatus, Finished
-from bioimageit_core.plugins.changes import HistoryPage, Undone
+from bioimageit_core.plugins.changes import HistoryPage, TrashEntry, Undone
 
 __all__ = [
     "AnnotatesData",
     "ChecksExperiments",
     "CleansUp",
     "CreatesDataUri",
+    "DeletesData",
     "DownloadsData",
     "Finding",
     "GetsDataUri",
@@ -164,6 +165,38 @@ class KeepsHistory(Protocol):
 
     def undo_change(self, md_uri: str, change: str = "") -> Undone:
         """Take an annotation back, the last that was not yet if `change` is empty; what was changed since stays."""
+        ...
+
+
+@runtime_checkable
+class DeletesData(Protocol):
+    """Deletes into a trash, from which things can be restored until they are purged.
+
+    `uri` is an experiment's `md_uri`, or a workspace for the trash of experiments.
+    """
+
+    def delete_data(self, md_uri: str, data: Sequence[str], datasets: Sequence[str] = (), what: str = "") -> TrashEntry:
+        """Move data, and whole processed datasets, of one experiment to its trash: all of them or none."""
+        ...
+
+    def delete_experiment(self, md_uri: str) -> TrashEntry:
+        """Move an experiment to the trash of its workspace."""
+        ...
+
+    def get_trash(self, uri: str) -> list[TrashEntry]:
+        """List what is in a trash, newest first."""
+        ...
+
+    def restore(self, uri: str, name: str = "") -> TrashEntry:
+        """Put an entry back where it was: that of an id or name, else the last."""
+        ...
+
+    def purge_trash(self, uri: str, name: str = "") -> list[TrashEntry]:
+        """Free the bytes of an entry, or of all; records with their hashes stay."""
+        ...
+
+    def finish_deletions(self, uri: str) -> list[TrashEntry]:
+        """Finish what was interrupted, and say what that was."""
         ...
 
 

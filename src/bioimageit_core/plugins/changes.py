@@ -1,11 +1,11 @@
-"""What services with a journal tell of it: entries of a history, and what became of an undo."""
+"""What services tell of changes: entries of a history, what became of an undo, what lies in the trash."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["HistoryEntry", "HistoryPage", "Kept", "Undone"]
+__all__ = ["HistoryEntry", "HistoryPage", "Kept", "TrashEntry", "Undone"]
 
 
 @dataclass(frozen=True)
@@ -93,3 +93,38 @@ class Undone:
     change: str
     count: int
     kept: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrashEntry:
+    """Something that was deleted, and can be restored until it is purged.
+
+    Attributes
+    ----------
+    id
+        What `restore` and `purge` take; the name of the change in the history.
+    what
+        What was deleted, in words.
+    name
+        How it was called, where it is one thing.
+    state
+        ``deleted``; ``purged`` where the bytes are gone and only the records with their hashes are left; ``deleting``,
+        ``restoring`` or ``purging`` where that was interrupted; ``file`` for a file that was replaced, or that no
+        document described.
+    count
+        How many data it holds.
+    size
+        Their bytes, as they were.
+    place
+        Where it is kept.
+    """
+
+    id: str
+    time: str
+    who: str
+    what: str
+    name: str
+    state: str
+    count: int
+    size: int
+    place: str

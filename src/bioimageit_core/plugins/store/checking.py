@@ -20,6 +20,7 @@ from bioimageit_core.plugins.store.files import Stored
 from bioimageit_core.plugins.store.journal import Journal
 from bioimageit_core.plugins.store.layout import DATA, OURS, PROCESSED_DATASET, RAW_DATASET, Layout
 from bioimageit_core.plugins.store.listing import Listings
+from bioimageit_core.plugins.store.trash import Trash
 
 __all__ = ["Checker"]
 
@@ -58,7 +59,7 @@ class Checker:
         """
         layout = Layout.of_experiment(md_uri)
         experiment = self._documents.read(Experiment, layout.experiment)
-        sums = self._checksums(layout)
+        sums = self._journal.checksums(layout)
         listed = {info.url for info in [experiment.raw_dataset, *experiment.processed_datasets]}
         folders = []
         for dataset in sorted(listed):
@@ -70,11 +71,6 @@ class Checker:
                 yield from self._entries(found)
         yield from self._unlisted(layout, listed)
         yield from self._contents(folders, sums, content, progress)
-
-    def _checksums(self, layout: Layout) -> dict[str, Stored]:
-        """Return what the journal says of data files: the last word on each."""
-        lines, _ = self._journal.read(layout)
-        return {join(layout.root, r["file"]): Stored(r["size"], r["sha256"]) for r in lines if "sha256" in r}
 
     def _folder(self, md_uri: str) -> _Folder | Finding:
         try:
@@ -127,6 +123,9 @@ class Checker:
                 md_uri = join(layout.root, name, document)
                 if name != OURS and md_uri not in listed and self._files.exists(md_uri):
                     yield Finding("orphan dataset", md_uri, "the experiment does not list it", repairable=True)
+        for entry in Trash(self._documents, self._listings, self._journal, layout).unfinished():
+            what = f"{entry.state} {entry.what} was interrupted: the same command again, or a repair, completes it"
+            yield Finding("leftover", entry.place, what, repairable=True)
         for place in (layout.temp, layout.staging):
             try:
                 left = sorted(self._files.names(place))
@@ -170,6 +169,8 @@ class Checker:
         """Make hold what can be made to hold, and say what was done; nothing is lost, at most moved to the trash."""
         layout = Layout.of_experiment(md_uri)
         with self._files.lock(layout.ours):
+            for entry in Trash(self._documents, self._listings, self._journal, layout).finish():
+                yield f"finished {entry.record.state} {entry.record.what}"
             for finding in [finding for finding in self.check(md_uri, content=False) if finding.repairable]:
                 yield self._mend(layout, finding)
             experiment = self._documents.read(Experiment, layout.experiment)

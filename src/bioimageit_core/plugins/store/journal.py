@@ -12,7 +12,7 @@ import msgspec
 
 from bioimageit_core.core.acting import actor
 from bioimageit_core.core.json_text import encode_line
-from bioimageit_core.core.paths import relative_path
+from bioimageit_core.core.paths import join, relative_path
 from bioimageit_core.plugins.store.files import Files, Stored
 from bioimageit_core.plugins.store.layout import Layout
 
@@ -75,6 +75,12 @@ class Journal:
         """Give the lines after a position, oldest first, and the position after them."""
         content, position = self._files.read_log(layout.journal, since)
         return _records(content), position
+
+    def checksums(self, layout: Layout) -> dict[str, Stored]:
+        """Return what is said of data files, by URI: the last word on each."""
+        lines, _ = self.read(layout)
+        about = (r for r in lines if "sha256" in r and "file" in r)
+        return {join(layout.root, r["file"]): Stored(r["size"], r["sha256"]) for r in about}
 
     def lines_back(self, layout: Layout) -> Iterator[tuple[int, bytes]]:
         """Give all lines, newest first, each with its place; as bytes, because most are not looked at closer."""

@@ -26,6 +26,7 @@ from bioimageit_core.core.utils import format_date, generate_uuid
 from bioimageit_core.plugins.changes import HistoryPage, Undone
 from bioimageit_core.plugins.contracts import DataService, Finding
 from bioimageit_core.plugins.store.base import told
+from bioimageit_core.plugins.store.deleting import DeletingStore
 from bioimageit_core.plugins.store.documents import guarded
 from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.history import History
@@ -40,7 +41,7 @@ __all__ = ["Store"]
 
 
 @told
-class Store(RawDataStore, DataService):
+class Store(RawDataStore, DeletingStore, DataService):
     """Experiments on a filesystem, with all that the contract of a data service asks for."""
 
     def __init__(self, files: Files, *, import_mode: str = "copy", trusted_dirs: Any = (), who: str = "") -> None:
