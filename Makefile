@@ -9,14 +9,14 @@ EXAMPLES := examples/bioimageit_onefile examples/bioimageit_nice examples/bioima
 PYTEST := $(CURDIR)/$(BIN)/pytest -q -n auto --dist worksteal
 export UV_LINK_MODE ?= copy
 
-.PHONY: demo test check lint types layers docs unit coverage format bench services clean
+.PHONY: demo test check lint types layers security docs unit coverage format fuzz bench services clean
 
 demo: $(VENV)/.demo
 	$(BIN)/bioimageit demo
 
 test: services check unit
 
-check: lint types layers docs
+check: lint types layers security docs
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -30,11 +30,16 @@ types: $(VENV)/.dev
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
 
+security: $(VENV)/.dev
+	$(BIN)/bandit -q -c pyproject.toml -r src plugins/*/src
+	$(BIN)/python scripts/audit_dependencies.py
+
 docs: $(VENV)/.dev
 	$(BIN)/zensical build --clean --strict
 
 unit: $(VENV)/.dev
 	$(PYTEST) tests examples
+	$(BIN)/python tests/fuzz/coverage_guided.py --seconds 3
 	$(BIN)/pytest -q docs  # the blocks of a page build on each other: no workers here
 	$(BIN)/pytest -q --doctest-modules --ignore=src/bioimageit_core/toolbox --ignore=src/bioimageit_core/testing src
 	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(PYTEST)); done
@@ -49,6 +54,10 @@ services:
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# bytes that break a reader, looked for as long as one likes: make fuzz SECONDS=3600
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz/coverage_guided.py --seconds $(or $(SECONDS),60)
 
 bench: $(VENV)/.dev
 	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark; done

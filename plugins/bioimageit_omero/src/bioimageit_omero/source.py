@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import xml.etree.ElementTree as ET
+import xml.etree.ElementTree as ET  # nosec B405
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,7 +219,7 @@ def _ome(text: str) -> tuple[dict[str, PixelSize], list[Channel]]:
     """Read sizes and channels of an OME-XML; entities are not resolved."""
     if len(text) > _LONGEST_XML or "<!DOCTYPE" in text[:4096] or "<!ENTITY" in text:
         return {}, []
-    root = ET.fromstring(text)  # noqa: S314 - without a document type there are no entities to expand
+    root = ET.fromstring(text)  # nosec B314 # noqa: S314 - without a document type there are no entities to expand
     pixels = next((node for node in root.iter() if node.tag.endswith("}Pixels")), None)
     if pixels is None:
         return {}, []

@@ -13,6 +13,9 @@ __all__ = ["parse_pipeline", "read_pipeline"]
 
 T = TypeVar("T")
 
+_MAX_CHARACTERS = 4 * 1024 * 1024
+_MAX_DEPTH = 64
+
 
 def read_pipeline(path: str) -> Pipeline:
     """Read a pipeline from a ``.json``, ``.yaml`` or ``.yml`` file.
@@ -24,22 +27,33 @@ def read_pipeline(path: str) -> Pipeline:
     """
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            text = file.read(_MAX_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise ToolsServiceError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if path.lower().endswith((".yaml", ".yml")):
-        import yaml
+    if len(text) > _MAX_CHARACTERS:
+        raise ToolsServiceError(f"{path}: larger than the {_MAX_CHARACTERS} characters that a pipeline may have")
+    try:
+        document = _yaml(text, path) if path.lower().endswith((".yaml", ".yml")) else json.loads(text)
+        return parse_pipeline(document, path)
+    except RecursionError as error:
+        raise ToolsServiceError(f"{path}: is nested too deeply") from error
+    except ValueError as error:
+        raise ToolsServiceError(f"{path}: not JSON: {error}") from error
 
-        try:
-            document = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ToolsServiceError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    else:
-        try:
-            document = json.loads(text)
-        except ValueError as error:
-            raise ToolsServiceError(f"{path}: not JSON: {error}") from error
-    return parse_pipeline(document, path)
+
+def _yaml(text: str, path: str) -> Any:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    try:
+        for event in yaml.parse(text, loader):  # deep nesting costs its square: stop before it does
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_DEPTH:
+                raise RecursionError
+        return loader(text).get_single_data()
+    except yaml.YAMLError as error:
+        raise ToolsServiceError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def parse_pipeline(document: Any, origin: str = "") -> Pipeline:

@@ -97,7 +97,7 @@ def _compiled(source: str, origin: str) -> Any:
             raise ToolsServiceError(f"{origin}: not a template: {said}") from error
         namespace: dict[str, Any] = {"__name__": "bioimageit_core.wrapper_template"}
         try:
-            exec(compile(code, f"<template of {origin}>", "exec"), namespace)  # noqa: S102  (see the module's docstring)
+            exec(compile(code, f"<template of {origin}>", "exec"), namespace)  # nosec B102 # noqa: S102  (see the module's docstring)
         except SyntaxError as error:
             raise ToolsServiceError(f"{origin}: not a template: {error.msg}: {(error.text or '').strip()}") from error
         except ImportError as error:
