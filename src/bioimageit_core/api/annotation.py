@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bioimageit_core.containers import RawData
-from bioimageit_core.jobs.selection import dataset_to_query, select_data
+from bioimageit_core.jobs.selection import dataset_to_query, select_each
 from bioimageit_core.plugins.abilities import AnnotatesData
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "annotate", "annotate_selected", "write_changes"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """A data that got another value.
 
@@ -43,7 +43,7 @@ def annotate(
     """
     dataset = dataset_to_query(services.data_service, experiment, "data")
     changes = []
-    for data in select_data(services.data_service, dataset):
+    for data in select_each(services.data_service, dataset):
         value = find(data.name)
         if value is not None and isinstance(data, RawData):
             changes.append(Change(data.md_uri, data.name, key, str(data.key_value_pairs.get(key) or ""), value))
@@ -61,7 +61,7 @@ def annotate_selected(
     dataset = dataset_to_query(services.data_service, experiment, "data")
     changes = [
         Change(data.md_uri, data.name, key, before, value)
-        for data in select_data(services.data_service, dataset, query)
+        for data in select_each(services.data_service, dataset, query)
         if isinstance(data, RawData)
         for key, value in values.items()
         if (before := str(data.key_value_pairs.get(key) or "")) != value

@@ -23,7 +23,16 @@ from bioimageit_core.plugins.contracts import QueriesData
 if TYPE_CHECKING:
     from bioimageit_core.plugins.contracts import DataService
 
-__all__ = ["Lineage", "dataset_of", "dataset_to_query", "get_origin", "get_parent", "iterate_data", "select_data"]
+__all__ = [
+    "Lineage",
+    "dataset_of",
+    "dataset_to_query",
+    "get_origin",
+    "get_parent",
+    "iterate_data",
+    "select_data",
+    "select_each",
+]
 
 RAW_NAME = "data"
 
@@ -224,19 +233,30 @@ def select_data(
     DataQueryError
         The query cannot be understood.
     """
+    return list(select_each(data_service, dataset, query, origin_output_name, lineage=lineage))
+
+
+def select_each(
+    data_service: DataService,
+    dataset: Dataset,
+    query: str = "",
+    origin_output_name: str = "",
+    *,
+    lineage: Lineage | None = None,
+) -> Iterator[Data]:
+    """Give what `select_data` returns, one by one, so that they need not be held all together."""
     condition = parse_query(query)
     if isinstance(data_service, QueriesData):
-        return list(data_service.query_data(dataset, query, origin_output_name))
+        yield from data_service.query_data(dataset, query, origin_output_name)
+        return
     if lineage is None:
         lineage = Lineage(data_service)
-    selected: list[Data] = []
     everything = not query.strip()
     for data in iterate_data(data_service, dataset):
         if origin_output_name and not _is_output(data, origin_output_name):
             continue
         if everything or condition.matches(fields_of(data, _origin_or_none(lineage, data))):
-            selected.append(data)
-    return selected
+            yield data
 
 
 def _origin_or_none(lineage: Lineage, data: Data) -> RawData | None:

@@ -19,6 +19,7 @@ from bioimageit_core.containers import RawData
 from bioimageit_core.core.exceptions import BioImageITError
 from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
+from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.documents import Documents
 from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Signature, Sum
 from bioimageit_core.plugins.store.layout import Layout
@@ -212,6 +213,25 @@ class Index:
             self.database.execute("COMMIT")
         except sqlite3.Error as error:  # it is derived: the next query makes it right
             logger.debug("the index of %s was not told: %s", directory, error)
+            self._undo()
+
+    def take_annotations(self, changed: Sequence[Annotated]) -> None:
+        """Take in documents that just got other annotations, where it knew what was there before."""
+        folders: dict[str, list[Annotated]] = {}
+        for each in changed:
+            if each.before is not None and isinstance(each.signature, tuple):
+                folders.setdefault(name_of(parent(each.md_uri)), []).append(each)
+        try:
+            self._begin()
+            for folder, some in folders.items():
+                row = self.database.execute("SELECT id, seen FROM dataset WHERE folder = ?", (folder,)).fetchone()
+                if row:
+                    total = Sum(row[1])
+                    self._rows.annotate(row[0], some, total)
+                    self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), row[0]))
+            self.database.execute("COMMIT")
+        except sqlite3.Error as error:
+            logger.debug("the index of %s was not told: %s", self._layout.root, error)
             self._undo()
 
     def take_order(self, md_uri: str) -> None:

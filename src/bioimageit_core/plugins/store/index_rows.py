@@ -6,11 +6,13 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
+from bioimageit_core.core.paths import name_of
 from bioimageit_core.core.query_values import has_value, number_of
+from bioimageit_core.plugins.store.annotations import Annotated
 
 __all__ = ["SCHEMA", "Row", "Rows", "Signature", "Sum"]
 
@@ -134,6 +136,26 @@ class Rows:
         self.database.executemany("INSERT INTO body VALUES (?, ?)", bodies)
         self.database.executemany("INSERT OR IGNORE INTO pair VALUES (?, ?)", pairs)
         return not is_traced
+
+    def annotate(self, dataset: int, changed: Iterable[Annotated], total: Sum) -> None:
+        """Exchange annotations of documents that are known as they were before."""
+        query = "SELECT id, mtime, size, inode FROM doc WHERE dataset = ? AND file = ? AND NOT bad"
+        docs, bodies, gone, come = [], [], [], []
+        for each in changed:
+            file, signature = name_of(each.md_uri), cast("Signature", each.signature)
+            known = self.database.execute(query, (dataset, file)).fetchone()
+            if known is None or known[1:] != each.before:
+                continue
+            total.add(file, known[1:], -1)
+            total.add(file, signature)
+            docs.append((*signature, known[0]))
+            bodies.append((each.content, known[0]))
+            gone += [(self._value(key, value), known[0]) for key, value in each.old.items()]
+            come += [(self._value(key, value), known[0]) for key, value in each.new.items() if value is not None]
+        self.database.executemany("UPDATE doc SET mtime = ?, size = ?, inode = ? WHERE id = ?", docs)
+        self.database.executemany("UPDATE body SET content = ? WHERE doc = ?", bodies)
+        self.database.executemany("DELETE FROM pair WHERE value = ? AND doc = ?", gone)
+        self.database.executemany("INSERT OR IGNORE INTO pair VALUES (?, ?)", come)
 
     def remove(self, dataset: int, files: Iterable[str], total: Sum) -> bool:
         """Forget documents; say whether one was known."""

@@ -11,6 +11,7 @@ from bioimageit_core.containers import Container, Data, RawData
 from bioimageit_core.core.exceptions import NotFoundError
 from bioimageit_core.core.paths import join, parent
 from bioimageit_core.core.query import parse_query
+from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.index import Index
@@ -64,7 +65,9 @@ class IndexedQueries(RawDataStore):
             data = self.documents.parse_data(content, f"{directory}/{file}")
             return self.documents.fill(data, keys) if isinstance(data, RawData) else data
 
-        return iter([unread(kind, read, file, content) for file, content in found])
+        found.reverse()
+        while found:  # what was given is let go
+            yield unread(kind, read, *found.pop())
 
     def _wrote(self, dataset: str, written: Sequence[Written]) -> None:
         with self._asking:
@@ -87,6 +90,12 @@ class IndexedQueries(RawDataStore):
                 if isinstance(signature, tuple)
             ]
             index.take(dataset, rows)
+
+    def _annotated(self, changed: Sequence[Annotated]) -> None:
+        with self._asking:
+            index = self._index(Layout.of_record(changed[0].md_uri))
+            if index.is_kept:
+                index.take_annotations(changed)
 
     def _index(self, layout: Layout) -> Index:
         index = self._indexes.pop(layout.root, None) or Index(self.documents, self.listings, layout)

@@ -18,12 +18,12 @@ from bioimageit_core.core.exceptions import (
 )
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.paths import check_name
-from bioimageit_core.core.records import Document
 from bioimageit_core.core.utils import format_date
+from bioimageit_core.plugins.store.annotations import Annotated, annotate
 from bioimageit_core.plugins.store.base import StoreBase, told
 from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.importing import Importer, Source, check_modes, is_zarr, sources_in
-from bioimageit_core.plugins.store.journal import new_change
+from bioimageit_core.plugins.store.journal import new_change, now
 from bioimageit_core.plugins.store.layout import Layout
 
 __all__ = ["RawDataStore"]
@@ -169,27 +169,17 @@ class RawDataStore(StoreBase):
         return change
 
     def _annotate(self, layout: Layout, pairs: Mapping[str, Mapping[str, Any]], batch: str) -> None:
-        lines = []
-        try:
-            for md_uri, wanted in pairs.items():
-                annotate = functools.partial(_with_pairs, pairs=wanted)
-                changed = self.documents.edit(md_uri, annotate, layout.temp, "raw data", sync=False)
-                if changed is None:
-                    continue
-                stored = changed[0].get("key_value_pairs", {})
-                old = {key: stored.get(key) for key in wanted if stored.get(key) != wanted[key]}
-                new = {key: wanted[key] for key in old}
-                lines.append(self.journal.line(layout, "annotate", md_uri, batch=batch, old=old, new=new))
-                if len(lines) == _BATCH:
-                    self.journal.append(layout, lines)
-                    lines = []
-        finally:
+        for some in annotate(self.documents, layout.temp, pairs):
+            time = now()
+            lines = [
+                self.journal.line(layout, "annotate", each.md_uri, batch=batch, time=time, old=each.old, new=each.new)
+                for each in some
+            ]
             self.journal.append(layout, lines)
+            self._annotated(some)
 
-
-def _with_pairs(document: Document, pairs: Mapping[str, Any]) -> Document:
-    merged = {**document.get("key_value_pairs", {}), **pairs}
-    return {**document, "key_value_pairs": {key: value for key, value in merged.items() if value is not None}}
+    def _annotated(self, changed: Sequence[Annotated]) -> None:
+        """Hear of documents that just got other annotations."""
 
 
 def _text(path: str) -> str:
