@@ -11,6 +11,7 @@ from bioimageit_core.api.exchanging import ExchangeRequests
 from bioimageit_core.api.experiments import ExperimentRequests
 from bioimageit_core.api.keeping import KeepingRequests
 from bioimageit_core.api.moving import MovingRequests
+from bioimageit_core.api.paging import PagingRequests
 from bioimageit_core.api.tools import ToolRequests
 
 __all__ = ["APIAccess", "Request"]
@@ -20,6 +21,7 @@ class Request(
     ExperimentRequests,
     AnnotationRequests,
     DataRequests,
+    PagingRequests,
     KeepingRequests,
     DeletingRequests,
     MovingRequests,

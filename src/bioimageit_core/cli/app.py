@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from bioimageit_core import __version__
-from bioimageit_core.cli import deleting, experiments, exporting, keeping, moving, plugins, processing, queries, tools
+from bioimageit_core.cli import (
+    deleting,
+    experiments,
+    exporting,
+    keeping,
+    moving,
+    plugins,
+    processing,
+    queries,
+    serving,
+    tools,
+)
 from bioimageit_core.cli.session import Session
 from bioimageit_core.cli.status import STATUS_HELP, Commands
 
@@ -61,5 +72,6 @@ exporting.register(app)
 keeping.register(app)
 deleting.register(app)
 app.add_typer(deleting.trash_app, name="trash")
+serving.register(app)
 app.add_typer(tools.app, name="tools")
 app.add_typer(plugins.app, name="plugins")

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from bioimageit_core.containers import Container, Data, Dataset, ProcessedData, Run, Tool
 from bioimageit_core.core.command import Command, CommandStatus, Finished
 from bioimageit_core.plugins.changes import HistoryPage, TrashEntry, Undone
+from bioimageit_core.plugins.pages import DataPage
 
 __all__ = [
     "AnnotatesData",
@@ -22,7 +23,9 @@ __all__ = [
     "GetsDataUri",
     "KeepsHistory",
     "ListsRuns",
+    "ListsValues",
     "LocksEnvironment",
+    "PagesData",
     "QueriesData",
     "RunsCommands",
     "SharesDirectory",
@@ -95,6 +98,26 @@ class QueriesData(Protocol):
 
     def query_data(self, dataset: Container, query: str, origin_output_name: str = "") -> Iterator[Data]:
         """Give the data of a dataset that `query` selects, in the dataset's order."""
+        ...
+
+
+@runtime_checkable
+class PagesData(Protocol):
+    """Gives what a query selects page by page; a page costs the same wherever it stands."""
+
+    def query_page(
+        self, dataset: Container, query: str, origin_output_name: str = "", cursor: str = "", limit: int = 100
+    ) -> DataPage:
+        """Give at most `limit` data of a dataset that `query` selects, those after `cursor`, in the dataset's order."""
+        ...
+
+
+@runtime_checkable
+class ListsValues(Protocol):
+    """Knows which values a key has, without reading every data."""
+
+    def list_values(self, dataset: Container, key: str, prefix: str = "", limit: int = 100) -> list[str]:
+        """List distinct values of an annotation key that begin with `prefix`, sorted, at most `limit`."""
         ...
 
 

@@ -306,6 +306,23 @@ class Index:
         query = f"SELECT d.file, b.content FROM doc d JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
         return self.database.execute(query, parameters).fetchall()
 
+    def page(self, where: str, parameters: list[Any], after: int, limit: int) -> list[tuple[int, str, bytes]]:
+        """Give place, file name and content of at most `limit` of these documents, those after the place `after`."""
+        query = "SELECT d.position, d.file, b.content FROM doc d JOIN body b ON b.doc = d.id"
+        query += f" WHERE {where} AND d.position > ? ORDER BY d.position LIMIT ?"
+        return self.database.execute(query, (*parameters, after, limit)).fetchall()
+
+    def count(self, where: str, parameters: list[Any]) -> int:
+        """Count the documents that a condition on ``doc d`` selects."""
+        row = self.database.execute(f"SELECT count(*) FROM doc d WHERE {where}", parameters).fetchone()
+        return int(row[0])
+
+    def texts(self, key: str, prefix: str, limit: int) -> list[str]:
+        """List the values of a key, as text, that begin with `prefix`."""
+        query = "SELECT DISTINCT text FROM value v WHERE key = ? AND NOT blank AND substr(text, 1, ?) = ?"
+        query += " AND EXISTS (SELECT 1 FROM pair p WHERE p.value = v.id) ORDER BY text LIMIT ?"
+        return [text for (text,) in self.database.execute(query, (key, len(prefix), prefix, limit))]
+
 
 def _connect(path: str) -> sqlite3.Connection:
     if path != ":memory:" and not os.path.isdir(os.path.dirname(path)):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bioimageit_core.containers import Container, Data, RawData
-from bioimageit_core.core.exceptions import NotFoundError
+from bioimageit_core.core.exceptions import DataQueryError, NotFoundError
 from bioimageit_core.core.paths import join, parent
 from bioimageit_core.core.query import parse_query
+from bioimageit_core.plugins.pages import DataPage
 from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.forms import Written
@@ -24,6 +26,18 @@ from bioimageit_core.plugins.store.unread import UnreadProcessedData, UnreadRawD
 __all__ = ["IndexedQueries"]
 
 _OPEN = 32  # indexes kept open by one service
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """What a query means in an index."""
+
+    index: Index
+    directory: str
+    is_raw: bool
+    keys: list[str]
+    where: str
+    parameters: list[Any]
 
 
 class IndexedQueries(RawDataStore):
@@ -44,30 +58,63 @@ class IndexedQueries(RawDataStore):
         DocumentError
             A document of the dataset cannot be read, so that nobody can say whether it is selected.
         """
+        with self._asking:
+            selection = self._select(dataset, query, origin_output_name)
+            found = selection.index.bodies(selection.where, selection.parameters)
+
+        def read(file: str, content: bytes) -> Data:
+            return self._parsed(selection, file, content)
+
+        kind = UnreadRawData if selection.is_raw else UnreadProcessedData
+        found.reverse()
+        while found:  # what was given is let go
+            yield unread(kind, read, *found.pop())
+
+    def query_page(
+        self, dataset: Container, query: str, origin_output_name: str = "", cursor: str = "", limit: int = 100
+    ) -> DataPage:
+        """Give at most `limit` data of a dataset that `query` selects, those after `cursor`, in the dataset's order.
+
+        Raises
+        ------
+        DataQueryError
+            The query or the cursor cannot be understood.
+        """
+        after = _place(cursor)
+        with self._asking:
+            selection = self._select(dataset, query, origin_output_name)
+            where, parameters = selection.where, selection.parameters
+            total = None if cursor else selection.index.count(where, parameters)
+            found = selection.index.page(where, parameters, after, limit + 1)
+        data = [self._parsed(selection, file, content) for _, file, content in found[:limit]]
+        return DataPage(data, str(found[limit - 1][0]) if len(found) > limit else "", total)
+
+    def list_values(self, dataset: Container, key: str, prefix: str = "", limit: int = 100) -> list[str]:
+        """List distinct values of an annotation key that begin with `prefix`, sorted, at most `limit`."""
+        layout = Layout.of_record(self.files.absolute(dataset.md_uri))
+        with self._asking:
+            index = self._index(layout)
+            index.refresh(layout.raw_dataset, lineage=False)
+            return index.texts(key, prefix, limit)
+
+    def _select(self, dataset: Container, query: str, output: str) -> _Selection:
         parsed = parse_query(query)
         md_uri = self.files.absolute(dataset.md_uri)
         layout = Layout.of_record(md_uri)
         keys = self._keys_of(layout)
-        with self._asking:
-            index = self._index(layout)
-            if not self.files.exists(md_uri):
-                raise NotFoundError("dataset", md_uri)
-            is_raw = md_uri == layout.raw_dataset
-            number = index.refresh(md_uri, lineage=not is_raw)
-            for file in index.unreadable(number):
-                uri = join(parent(md_uri), file)
-                self.documents.parse_data(self.documents.content(uri, "data"), uri)
-            where, parameters = condition(index, number, parsed, origin_output_name, keys)
-            found = index.bodies(where, parameters)
-        directory, kind = parent(md_uri), UnreadRawData if is_raw else UnreadProcessedData
+        index = self._index(layout)
+        if not self.files.exists(md_uri):
+            raise NotFoundError("dataset", md_uri)
+        is_raw = md_uri == layout.raw_dataset
+        number = index.refresh(md_uri, lineage=not is_raw)
+        for file in index.unreadable(number):
+            uri = join(parent(md_uri), file)
+            self.documents.parse_data(self.documents.content(uri, "data"), uri)
+        return _Selection(index, parent(md_uri), is_raw, keys, *condition(index, number, parsed, output, keys))
 
-        def read(file: str, content: bytes) -> Data:
-            data = self.documents.parse_data(content, f"{directory}/{file}")
-            return self.documents.fill(data, keys) if isinstance(data, RawData) else data
-
-        found.reverse()
-        while found:  # what was given is let go
-            yield unread(kind, read, *found.pop())
+    def _parsed(self, selection: _Selection, file: str, content: bytes) -> Data:
+        data = self.documents.parse_data(content, f"{selection.directory}/{file}")
+        return self.documents.fill(data, selection.keys) if isinstance(data, RawData) else data
 
     def _wrote(self, dataset: str, written: Sequence[Written]) -> None:
         with self._asking:
@@ -103,3 +150,11 @@ class IndexedQueries(RawDataStore):
         while len(self._indexes) > _OPEN:
             self._indexes.popitem(last=False)[1].close()
         return index
+
+
+def _place(cursor: str) -> int:
+    if not cursor:
+        return -1
+    if not cursor.isdecimal() or len(cursor) > 18:
+        raise DataQueryError(f"{cursor[:40]!r} is no cursor of this dataset")
+    return int(cursor)

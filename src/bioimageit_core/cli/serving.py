@@ -1,0 +1,93 @@
+"""Commands of the server: serve, users."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bioimageit_core.cli.examples import examples
+from bioimageit_core.cli.session import session_of
+
+__all__ = ["register"]
+
+_MADE = "auto"
+UsersOption = Annotated[
+    str,
+    typer.Option("--users", metavar="FILE", envvar="BIOIMAGEIT_SERVE_USERS", help="The file of users and roles."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(
+        short_help="Serve the page and its HTTP API.",
+        epilog=examples(
+            "serve", "serve --port 8080 --open", "serve --host 0.0.0.0 --host-name lab.example --users users.json"
+        ),
+    )(serve)
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 for one that is free.")] = 8787,
+    token: Annotated[
+        str,
+        typer.Option(
+            "--token",
+            envvar="BIOIMAGEIT_SERVE_TOKEN",
+            show_envvar=True,
+            help="Ask for it; 'auto' makes one. Others can see the command line: rather set the variable.",
+        ),
+    ] = "",
+    users: UsersOption = "",
+    host_name: Annotated[
+        list[str] | None, typer.Option("--host-name", metavar="NAME", help="A name under which browsers ask for it.")
+    ] = None,
+    state: Annotated[
+        str, typer.Option("--state", metavar="DIR", help="Where secret, audit log and cached files are.")
+    ] = "",
+    max_upload: Annotated[float, typer.Option("--max-upload", metavar="GIB", min=0, help="The largest upload.")] = 64,
+    https: Annotated[bool, typer.Option("--https", help="Browsers reach it through HTTPS, by a proxy.")] = False,
+    oidc_issuer: Annotated[
+        str, typer.Option("--oidc-issuer", metavar="URL", help="Let this OpenID Connect provider say who asks.")
+    ] = "",
+    oidc_client: Annotated[str, typer.Option("--oidc-client", metavar="ID", help="Our id at the provider.")] = "",
+    oidc_secret: Annotated[
+        str, typer.Option(envvar="BIOIMAGEIT_OIDC_SECRET", show_envvar=True, help="Our secret there.", hidden=True)
+    ] = "",
+    oidc_role: Annotated[
+        str, typer.Option("--oidc-role", help="Role of those who are in no users file; by default they are refused.")
+    ] = "",
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve the page and its HTTP API, by default for this machine alone.
+
+    For any other address it asks who somebody is: by --token, by --users FILE, or by an OpenID Connect provider.
+    """
+    import os
+    import secrets
+
+    from bioimageit_core.core.exceptions import ConfigError
+
+    try:
+        from bioimageit_core.web.serving import run_server
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is not installed: pip install 'bioimageit-core[web]'") from error
+    from bioimageit_core.web.settings import LOOPBACK, OidcSettings, Settings, default_state_dir
+
+    if users and not os.path.isfile(users):
+        raise ConfigError(f"there is no users file {users!r}: bioimageit users add NAME --users {users} makes it")
+    is_made = token == _MADE
+    settings = Settings(
+        token=secrets.token_urlsafe(32) if is_made else token,
+        users_file=users,
+        hosts=(*LOOPBACK, *(host_name or ()), *(() if host in ("0.0.0.0", "::") else (host,))),  # noqa: S104
+        state_dir=state or default_state_dir(),
+        max_upload=int(max_upload * 2**30),
+        is_https=https,
+        oidc=OidcSettings(oidc_issuer, oidc_client, oidc_secret, default_role=oidc_role) if oidc_issuer else None,
+    )
+    settings.check_address(host)
+    run_server(session_of(ctx).request, settings, host, port, shows_token=is_made, opens=open_page, say=typer.echo)

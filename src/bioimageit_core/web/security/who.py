@@ -1,0 +1,153 @@
+"""Who asks: by a session in a cookie or by a token, with the role that the users file gives."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
+
+from bioimageit_core.web.problems import ProblemError
+from bioimageit_core.web.security.users import ROLES, User, Users
+from bioimageit_core.web.shapes import Role
+from bioimageit_core.web.site import Site, site_of
+
+__all__ = [
+    "Annotator",
+    "Identity",
+    "Owner",
+    "Reader",
+    "begin_session",
+    "check_csrf",
+    "csrf_token",
+    "identify",
+    "users_of",
+]
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody, and what he may do."""
+
+    name: str
+    role: Role
+
+    def may(self, role: Role) -> bool:
+        """Say whether his role is at least `role`."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+def identify(connection: HTTPConnection, site: Site) -> Identity | None:
+    """Say who asks; None for somebody who is not known.
+
+    Raises
+    ------
+    ProblemError
+        A token was given that nobody has.
+    """
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return _of_token(token.strip(), site)
+    if site.settings.is_open:
+        return Identity(site.request.config.user_name, "owner")
+    session = connection.session
+    name, stamp = str(session.get("user", "")), str(session.get("stamp", ""))
+    if session.get("by") == "token":
+        is_current = bool(site.settings.token) and hmac.compare_digest(stamp, _digest(site.settings.token))
+        return Identity(site.request.config.user_name, "owner") if is_current else None
+    if session.get("by") == "provider":
+        return _of_provider(name, site)
+    user = users_of(site).get(name) if name and site.settings.users_file else None
+    return Identity(user.name, user.role) if user is not None and hmac.compare_digest(stamp, user.stamp) else None
+
+
+def begin_session(request: Request, user: User | None, *, by: str = "password", name: str = "") -> None:
+    """Remember in the cookie who signed in; what was in it before goes."""
+    request.session.clear()
+    site = site_of(request)
+    stamp = (
+        user.stamp if user is not None and by == "password" else _digest(site.settings.token) if by == "token" else ""
+    )
+    request.session.update(by=by, user=user.name if user is not None else name, stamp=stamp)
+    csrf_token(request)
+
+
+def csrf_token(request: Request) -> str:
+    """Return the session's token against forged requests, made at the first call."""
+    if "csrf" not in request.session:
+        request.session["csrf"] = secrets.token_urlsafe(24)
+    return str(request.session["csrf"])
+
+
+def check_csrf(request: Request) -> None:
+    """Refuse what another page could have a browser send.
+
+    Raises
+    ------
+    ProblemError
+        The request changes something, and lacks the token of its session.
+    """
+    if request.method in _SAFE or request.headers.get("authorization", "").lower().startswith("bearer "):
+        return
+    given, known = request.headers.get("x-csrf-token", ""), str(request.session.get("csrf", ""))
+    if not known or not hmac.compare_digest(given.encode(), known.encode()):
+        raise ProblemError(403, "the header X-CSRF-Token is not that of the session (GET /api/v1/session tells it)")
+
+
+def _require(role: Role) -> Callable[[Request], Identity]:
+    def check(request: Request) -> Identity:
+        who = identify(request, site_of(request))
+        if who is None:
+            raise ProblemError(401, "sign in first", {"WWW-Authenticate": "Bearer"})
+        check_csrf(request)
+        request.state.who = who
+        if not who.may(role):
+            raise ProblemError(403, f"{who.name} is {who.role}; this is for {role}s")
+        return who
+
+    return check
+
+
+Reader = Annotated[Identity, Depends(_require("reader"))]
+Annotator = Annotated[Identity, Depends(_require("annotator"))]
+Owner = Annotated[Identity, Depends(_require("owner"))]
+
+
+def users_of(site: Site) -> Users:
+    """Return the users of a server; none where there is no file."""
+    with site.lock:
+        users = site.__dict__.setdefault("users", Users(site.settings.users_file))
+    found: Users = users
+    return found
+
+
+def _of_token(token: str, site: Site) -> Identity:
+    if site.settings.token and hmac.compare_digest(token.encode(), site.settings.token.encode()):
+        return Identity(site.request.config.user_name, "owner")
+    user = users_of(site).of_token(token) if site.settings.users_file and token else None
+    if user is None:
+        raise ProblemError(401, "nobody has this token", {"WWW-Authenticate": "Bearer"})
+    return Identity(user.name, user.role)
+
+
+def _of_provider(name: str, site: Site) -> Identity | None:
+    oidc = site.settings.oidc
+    if oidc is None or not name:
+        return None
+    user = users_of(site).get(name) if site.settings.users_file else None
+    if user is not None:
+        return Identity(user.name, user.role)
+    default: Role | None = next((role for role in ROLES if role == oidc.default_role), None)
+    return Identity(name, default) if default is not None else None
+
+
+def _digest(token: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(b"session\0" + token.encode()).hexdigest()[:32]

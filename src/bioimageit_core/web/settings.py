@@ -1,0 +1,122 @@
+"""How a server is to be run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+
+from bioimageit_core.core.exceptions import ConfigError
+
+__all__ = ["LOOPBACK", "OidcSettings", "Settings", "default_state_dir", "read_secret"]
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class OidcSettings:
+    """An OpenID Connect provider that says who somebody is.
+
+    Attributes
+    ----------
+    issuer
+        Its URL; ``{issuer}/.well-known/openid-configuration`` describes it.
+    claim
+        The claim that holds the name of the user.
+    default_role
+        The role of those whom the users file does not list; empty refuses them.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    claim: str = "preferred_username"
+    default_role: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server needs to know beside the configuration.
+
+    Attributes
+    ----------
+    token
+        What everybody who has it may do all with, as owner; empty for none.
+    users_file
+        Where users and their roles are; empty for none.
+    hosts
+        Names under which the server may be asked (the ``Host`` header).
+    state_dir
+        Where the secret, the audit log and cached files are.
+    max_upload, max_body
+        Sizes in bytes of an uploaded file, and of any other request.
+    cache_size
+        Bytes of remote files that are kept here at most.
+    is_https
+        Whether browsers reach the server through HTTPS, so that cookies are sent through that alone.
+    """
+
+    token: str = field(default="", repr=False)
+    users_file: str = ""
+    hosts: tuple[str, ...] = LOOPBACK
+    state_dir: str = ""
+    max_upload: int = 64 * 1024 * _MIB
+    max_body: int = 4 * _MIB
+    cache_size: int = 20 * 1024 * _MIB
+    is_https: bool = False
+    oidc: OidcSettings | None = None
+    logins_per_minute: int = 5
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody who reaches the server is an owner."""
+        return not (self.token or self.users_file or self.oidc)
+
+    def check_address(self, host: str) -> None:
+        """Refuse to be reached by others where nobody is asked who he is.
+
+        Raises
+        ------
+        ConfigError
+            `host` is not this machine alone, and there is neither token nor users.
+        """
+        if self.is_open and host not in LOOPBACK:
+            raise ConfigError(
+                f"whoever reaches {host} could do everything: give --token, or --users FILE (bioimageit users add), "
+                f"or serve 127.0.0.1"
+            )
+
+
+def default_state_dir() -> str:
+    """Say where the server keeps what is its own."""
+    import platformdirs
+
+    return os.path.join(platformdirs.user_data_dir("bioimageit", appauthor=False), "serve")
+
+
+def read_secret(state_dir: str) -> bytes:
+    """Return the server's secret of 64 bytes, made at the first call; it is readable by its owner alone.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read or written.
+    """
+    path = os.path.join(state_dir, "secret")
+    try:
+        os.makedirs(state_dir, mode=0o700, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass
+        else:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(64))
+        with open(path, "rb") as file:
+            secret = file.read()
+    except OSError as error:
+        raise ConfigError(f"{path!r} cannot be used: {error.strerror or error}") from error
+    if len(secret) != 64:
+        raise ConfigError(f"{path!r} is damaged: remove it, and links and sessions are made anew")
+    return secret
