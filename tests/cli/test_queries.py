@@ -75,6 +75,17 @@ def test_what_is_not_there_or_not_understood_is_told_with_its_status(
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--nope"], ["nope"], ["query"], ["query", "x", "--nope"], ["import", "a", "--mode", "x"]]
+)
+def test_a_command_that_cannot_be_understood_is_told_in_one_line(bioimageit: Run, arguments: list[str]) -> None:
+    outcome = bioimageit(*arguments)
+
+    assert outcome.status == 2
+    assert outcome.err.count("\n") == 1
+    assert "--help')" in outcome.err
+
+
 def test_show_lists_the_workspace(bioimageit: Run, experiment: str) -> None:
     rows = bioimageit("show").rows
 

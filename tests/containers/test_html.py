@@ -152,3 +152,12 @@ def decoded(png: bytes) -> np.ndarray:
     from matplotlib.image import imread
 
     return np.rint(imread(io.BytesIO(png), format="png") * 255).astype(np.uint8)
+
+
+def test_the_label_of_an_output_is_shown_as_it_will_read() -> None:
+    output = ToolParameterContainer("o", description="${tool.name} on ${on_string}: ${x}", is_data=True)
+
+    text = Parsed(Tool("blur", "Blur", "1.0", outputs=[output])._repr_html_()).text
+
+    assert "Blur on the input: …" in text
+    assert "$" not in text

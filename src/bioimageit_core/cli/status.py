@@ -44,6 +44,14 @@ class Status(IntEnum):
 class Commands(TyperGroup):
     """A group of commands whose errors are told in a line or two."""
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the options of the group itself."""
+        try:
+            return super().make_context(*args, **options)
+        except Exception as error:
+            _exit_if_misused(error)
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an error becomes a message and an exit status."""
         try:
@@ -59,7 +67,8 @@ class Commands(TyperGroup):
             _tell_error(error, ctx)
             raise typer.Exit(int(status_of(error))) from None
         except Exception as error:
-            if hasattr(error, "exit_code"):  # the command line's own: help was shown, or it cannot be understood
+            _exit_if_misused(error)
+            if hasattr(error, "exit_code"):  # the command line's own: it is over
                 raise
             _tell_unexpected(error, ctx)
             raise typer.Exit(int(Status.FAILED)) from None
@@ -91,6 +100,16 @@ def printable(text: str) -> str:
     'a?[2Jb'
     """
     return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "?" for c in text)
+
+
+def _exit_if_misused(error: Exception) -> None:
+    """Tell in one line what the command line cannot understand; other errors are left alone."""
+    context = getattr(error, "ctx", None)
+    if context is None or not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
+        return
+    message = str(error.format_message()).rstrip(".")
+    _tell(f"error: {message} (see '{context.command_path} --help')")
+    raise typer.Exit(int(Status.USAGE)) from None
 
 
 def _tell_error(error: Exception, ctx: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
@@ -31,6 +32,8 @@ _STYLE = (
     ".bioimageit .side{display:flex;gap:16px;align-items:flex-start}"
     ".bioimageit img{border-radius:4px;background:#000;image-rendering:auto}</style>"
 )
+
+_TEMPLATE = re.compile(r"\$\{\s*([^}]*?)\s*\}|\$([a-z_][\w.]*\w)", re.IGNORECASE)
 
 
 def experiment_html(experiment: Experiment) -> str:
@@ -81,7 +84,12 @@ def run_html(run: Run) -> str:
 def tool_html(tool: Tool) -> str:
     """Draw a tool: what it takes and makes."""
     takes = [_parameter_row(each) for each in tool.inputs]
-    makes = [_parameter_row(each)[:3] for each in tool.outputs]
+    # labels of Galaxy are filled in when a tool runs; before that they name it and its inputs
+    filled = {"tool.name": tool.name, "tool.id": tool.id, "tool.version": tool.version, "on_string": "the input"}
+    makes = [
+        (name, kind, _TEMPLATE.sub(lambda found: str(filled.get(found[1] or found[2], "…")), str(said)))
+        for name, kind, said, _ in map(_parameter_row, tool.outputs)
+    ]
     said = f"<p>{_text(tool.description)}</p><p><code>{_text(tool.fullname())}</code></p>"
     return _page(
         "Tool",
