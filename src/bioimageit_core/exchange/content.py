@@ -10,7 +10,7 @@ from bioimageit_core.containers import Data
 from bioimageit_core.core.exceptions import NotFoundError
 from bioimageit_core.plugins.contracts import DataService, DownloadsData, GetsDataUri
 
-__all__ = ["digest", "fetch"]
+__all__ = ["digest", "fetch", "local_path"]
 
 
 def fetch(service: DataService, data: Data, directory: str) -> str:
@@ -32,6 +32,12 @@ def fetch(service: DataService, data: Data, directory: str) -> str:
     else:
         shutil.copyfile(uri, target)
     return target
+
+
+def local_path(service: DataService, data: Data) -> str:
+    """Say where the file of a data is on this machine; ``''`` where it has to be fetched."""
+    uri = service.get_data_uri(data) if isinstance(service, GetsDataUri) else data.uri
+    return uri if os.path.isabs(uri) and os.path.exists(uri) else ""
 
 
 def digest(path: str) -> tuple[str, int]:
