@@ -15,6 +15,8 @@ from tests.exchange.validator import issues
 from bioimageit_core.api import Request
 from bioimageit_core.containers import Experiment
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError
+from bioimageit_core.exchange.crate.writing import write_crate
+from bioimageit_core.exchange.exports import Exporting
 from bioimageit_core.jobs.replay import replay_dataset
 
 # Recommendations that the experiment says nothing for: addresses of tools on the web, results of what failed, and where
@@ -45,7 +47,7 @@ def experiment(req: Request, place: Path) -> Experiment:
 @pytest.fixture(scope="module")
 def crate(req: Request, experiment: Experiment, place: Path) -> Path:
     path = place / "crate"
-    req.export_crate(experiment, str(path), license_="CC-BY-4.0", organization="Institute https://example.org")
+    req.export(experiment, str(path), "ro-crate", licence="CC-BY-4.0", organization="Institute https://example.org")
     return path
 
 
@@ -69,8 +71,8 @@ def test_a_crate_of_a_pipeline_is_a_provenance_run_crate(crate: Path) -> None:
 def test_a_crate_of_single_runs_is_a_process_run_crate(tmp_path: Path) -> None:
     req = open_laboratory(tmp_path)
     experiment = fill(req, tmp_path, has_pipeline=False)
-    report = req.export_crate(experiment, str(tmp_path / "crate.zip"))
-    assert report.profiles == ["https://w3id.org/ro/wfrun/process/0.5"]
+    report = req.export(experiment, str(tmp_path / "crate.zip"), "ro-crate")
+    assert report.facts["profiles"] == ["https://w3id.org/ro/wfrun/process/0.5"]
     assert issues(tmp_path / "crate.zip", "process-run-crate-0.5", "REQUIRED") == []
 
 
@@ -85,7 +87,7 @@ def test_the_validator_finds_what_is_wrong(crate: Path, tmp_path: Path) -> None:
 def test_a_crate_comes_back_as_the_same_experiment(
     req: Request, experiment: Experiment, name: str, tmp_path: Path
 ) -> None:
-    report = req.export_crate(experiment, str(tmp_path / name))
+    report = req.export(experiment, str(tmp_path / name), "ro-crate")
     before = everything(req.data_service, experiment)
     other = open_room(tmp_path, "other")
 
@@ -94,7 +96,7 @@ def test_a_crate_comes_back_as_the_same_experiment(
     assert arrived.not_held == []
     assert everything(other.data_service, other.get_experiment(arrived.md_uri)) == before
     again = other.import_crate(report.path)
-    assert (again.moved, again.present) == (0, report.data)
+    assert (again.moved, again.present) == (0, report.written)
 
 
 def test_what_is_replayed_from_a_crate_is_identical(crate: Path, place: Path, req: Request, tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_what_is_replayed_from_a_crate_is_identical(crate: Path, place: Path, re
 
 def test_referenced_files_stay_where_they_lie(req: Request, experiment: Experiment, tmp_path: Path) -> None:
     crate = tmp_path / "crate"
-    req.export_crate(experiment, str(crate), by_reference=True)
+    req.export(experiment, str(crate), "ro-crate", by_reference=True)
     assert not [path for path in crate.rglob("*") if path.suffix in {".txt", ".csv"}]
     other = open_room(tmp_path, "other")
     with pytest.raises(DataServiceError, match="lies outside"):
@@ -162,7 +164,7 @@ def test_annotations_are_properties_of_the_files(graph: dict[str, Any]) -> None:
 def test_what_is_there_is_not_overwritten(req: Request, experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "crate.zip").write_text("mine")
     with pytest.raises(ConflictError, match="there already"):
-        req.export_crate(experiment, str(tmp_path / "crate.zip"))
+        req.export(experiment, str(tmp_path / "crate.zip"), "ro-crate")
     assert (tmp_path / "crate.zip").read_text() == "mine"
 
 
@@ -178,15 +180,14 @@ def test_a_failed_export_leaves_nothing(req: Request, experiment: Experiment, tm
         def _fail(self, md_uri: str, destination: str) -> str:
             raise DataServiceError("the server is gone")
 
-    from bioimageit_core.exchange.crate.writing import write_crate
-
+    what = Exporting(experiment, Failing(), str(tmp_path / "crate"))  # type: ignore[arg-type]
     with pytest.raises(DataServiceError, match="gone"):
-        write_crate(experiment, Failing(), str(tmp_path / "crate"))  # type: ignore[arg-type]
+        write_crate(what)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_zip_begins_with_the_metadata(req: Request, experiment: Experiment, tmp_path: Path) -> None:
-    req.export_crate(experiment, str(tmp_path / "c.zip"))
+    req.export(experiment, str(tmp_path / "c.zip"), "ro-crate")
     with zipfile.ZipFile(tmp_path / "c.zip") as archive:
         assert archive.namelist()[0] == "ro-crate-metadata.json"
         assert archive.testzip() is None

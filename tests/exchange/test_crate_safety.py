@@ -29,7 +29,7 @@ def crate(req: Request, tmp_path: Path) -> Path:
     source = tmp_path / "a.txt"
     source.write_text("content")
     req.import_data(experiment, str(source), "a.txt", "ada", "raw")
-    req.export_crate(experiment, str(tmp_path / "crate"))
+    req.export(experiment, str(tmp_path / "crate"), "ro-crate")
     return tmp_path / "crate"
 
 

@@ -1,4 +1,4 @@
-"""Requests for forms that others read: RO-Crates."""
+"""Requests about what others made: crates and tables."""
 
 from __future__ import annotations
 
@@ -9,56 +9,14 @@ from bioimageit_core.api.services import Services
 
 if TYPE_CHECKING:
     from bioimageit_core.containers import Experiment
-    from bioimageit_core.exchange.crate.writing import CrateReport
+    from bioimageit_core.exchange.tables.annotating import Comparison
     from bioimageit_core.exchange.transfer import TransferReport
 
 __all__ = ["ExchangeRequests"]
 
 
 class ExchangeRequests(Services):
-    """Give experiments to others, and take theirs in."""
-
-    def export_crate(
-        self,
-        experiment: Experiment,
-        destination: str,
-        *,
-        license_: str = "",
-        organization: str = "",
-        by_reference: bool = False,
-    ) -> CrateReport:
-        """Write an experiment with its files, runs and annotations as a Workflow Run RO-Crate.
-
-        Parameters
-        ----------
-        destination
-            A folder that is not there yet or empty; or a file that is not there yet and ends with ``.zip``.
-        license_
-            An SPDX identifier (``CC-BY-4.0``) or a URL.
-        organization
-            Who publishes it: a name, and a URL after it.
-        by_reference
-            Leave files where they lie, with size and SHA-256, instead of copying them.
-
-        Raises
-        ------
-        ConflictError
-            Something is at `destination`.
-        DataServiceError
-            A record or file cannot be read or written; nothing is left at `destination` then.
-        """
-        from bioimageit_core.exchange.crate.writing import write_crate
-
-        return write_crate(
-            experiment,
-            self.data_service,
-            destination,
-            tools=self.tools_service,
-            license_=license_,
-            organization=organization,
-            by_reference=by_reference,
-            observers=self.observers,
-        )
+    """Take in what others made."""
 
     def import_crate(
         self, crate: str, destination: str = "", *, trusted: Sequence[str] = (), dry_run: bool = False
@@ -70,7 +28,7 @@ class ExchangeRequests(Services):
         Parameters
         ----------
         crate
-            A folder or ZIP file that `export_crate` made, here or elsewhere.
+            A folder or ZIP file that `export` made as ``ro-crate``, here or elsewhere.
         destination
             Where the experiment goes; by default the workspace.
         trusted
@@ -93,3 +51,54 @@ class ExchangeRequests(Services):
             dry_run=dry_run,
             observers=self.observers,
         )
+
+    def annotate_from_table(
+        self, experiment: Experiment, path: str, *, match: str = "", remove_empty: bool = False, dry_run: bool = False
+    ) -> Comparison:
+        """Annotate raw data with what a table says; only what differs is written, as one change that can be undone.
+
+        A column ``uuid`` or ``name`` says which data a row is about; the others are keys. Rows that are about no data,
+        or about one that an earlier row is about, are told and not used. Doing it again changes nothing.
+
+        Parameters
+        ----------
+        path
+            CSV, TSV, Parquet or XLSX, with a header.
+        match
+            Another column that names the data.
+        remove_empty
+            Let empty cells remove values; by default they say nothing.
+        dry_run
+            Only say what would change.
+
+        Raises
+        ------
+        TableError
+            It is no table, or has no column to match by.
+        """
+        from bioimageit_core.exchange.tables.annotating import compare_table, write_differences
+
+        found = compare_table(self.data_service, experiment, path, match=match, remove_empty=remove_empty)
+        if not dry_run:
+            write_differences(self.data_service, experiment, found)
+            self.notify_observers(100, f"{len(found.changes)} values written")
+        return found
+
+    def annotations_to_table(self, experiment: Experiment, path: str) -> int:
+        """Write name, uuid and annotations of the raw data as a table that `annotate_from_table` takes; count its rows.
+
+        Parameters
+        ----------
+        path
+            Ends with ``.csv``, ``.tsv`` or ``.parquet``; a file that is there is replaced.
+
+        Raises
+        ------
+        TableError
+            The format is unknown, or the file cannot be written.
+        """
+        from bioimageit_core.exchange.tables.annotating import annotation_table
+        from bioimageit_core.exchange.tables.files import write_rows
+
+        table = annotation_table(self.data_service, self.data_service.get_experiment(experiment.md_uri))
+        return write_rows(path, table.columns, table.rows)

@@ -57,6 +57,8 @@ def register(app: typer.Typer) -> None:
             "annotate nuclei Population --from-name p1,p2,p10",
             "annotate nuclei Field --separator _ --position 1 --dry-run",
             'annotate nuclei Day=3 Treated=yes --query "name=p10"',
+            "annotate nuclei --from plate.xlsx --dry-run",
+            "annotate nuclei --to annotations.csv",
         ),
         short_help="Annotate imported data.",
     )(annotate)
@@ -185,7 +187,9 @@ def import_(
 def annotate(
     ctx: typer.Context,
     experiment: ExperimentArgument,
-    keys: Annotated[list[str], typer.Argument(metavar="KEY | KEY=VALUE...", help="What to annotate with.")],
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY | KEY=VALUE...]", help="What to annotate with.")
+    ] = None,
     from_name: Annotated[
         list[str] | None,
         typer.Option("--from-name", metavar="A,B,...", help="The one of these values that is in the data's name."),
@@ -193,18 +197,38 @@ def annotate(
     separator: Annotated[str, typer.Option("--separator", help="A part of the name, between these.")] = "",
     position: Annotated[int, typer.Option("--position", help="Which part, from 0; -1 is the last.")] = 0,
     query: Annotated[str, typer.Option("--query", "-q", help="With KEY=VALUE: only what this selects.")] = "",
+    from_table: Annotated[
+        str, typer.Option("--from", metavar="TABLE", help="A .csv, .tsv, .parquet or .xlsx with a column name or uuid.")
+    ] = "",
+    to_table: Annotated[
+        str, typer.Option("--to", metavar="TABLE", help="Write the annotations as such a table instead.")
+    ] = "",
+    match: Annotated[str, typer.Option("--match", help="With --from: the column that names the data.")] = "",
+    remove_empty: Annotated[
+        bool, typer.Option("--remove-empty", help="With --from: empty cells remove values.")
+    ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Annotate imported data: from their names, or all that a query selects with a value."""
+    """Annotate imported data: from their names, from a table, or all that a query selects with a value."""
     from bioimageit_core.cli import annotating
     from bioimageit_core.cli.output import show_json
 
     session = session_of(ctx)
-    with_values = all("=" in key for key in keys)
+    if from_table or to_table:
+        if keys or from_name or separator or (from_table and to_table):
+            raise typer.BadParameter("--from and --to go alone: the table says keys and values")
+        found = session.experiment(experiment)
+        if to_table:
+            annotating.write_table(session, found, to_table)
+        else:
+            annotating.read_table(session, found, from_table, match, remove_empty, dry_run, as_json)
+        return
+    keys = keys or []
+    with_values = bool(keys) and all("=" in key for key in keys)
     ways = [from_name is not None, bool(separator), with_values]
-    if sum(ways) != 1 or (len(keys) > 1 and not with_values):
-        raise typer.BadParameter("give either one KEY with --from-name or --separator, or KEY=VALUE pairs")
+    if sum(ways) != 1 or not keys or (len(keys) > 1 and not with_values):
+        raise typer.BadParameter("give one KEY with --from-name or --separator, or KEY=VALUE pairs, or --from TABLE")
     if query and not with_values:
         raise typer.BadParameter("--query goes with KEY=VALUE; values from names are found for all data")
     found = session.experiment(experiment)

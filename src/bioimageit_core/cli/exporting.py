@@ -26,6 +26,8 @@ def register(app: typer.Typer) -> None:
             "export nuclei ./shared --ome-zarr",
             "export nuclei ./shared --ome-zarr --version 0.4 --dry-run",
             "export nuclei ./shared --as ome-tiff",
+            "export nuclei nuclei.zip --ro-crate --license CC-BY-4.0",
+            "export nuclei measurements.csv --measurements",
         )
     )(export)
 
@@ -33,11 +35,34 @@ def register(app: typer.Typer) -> None:
 def export(
     ctx: typer.Context,
     experiment: ExperimentArgument,
-    destination: Annotated[str, typer.Argument(metavar="DEST", help="Where to: a folder that need not be there.")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DEST", help="Where to: a folder or file that need not be there.")
+    ],
     form: Annotated[str, typer.Option("--as", metavar="FORM", help="By its name, in place of one of these:")] = "",
     ome_zarr: Annotated[bool, typer.Option("--ome-zarr", help="OME-Zarr images with labels and plates.")] = False,
     ome_tiff: Annotated[bool, typer.Option("--ome-tiff", help="OME-TIFF images with pyramids.")] = False,
+    ro_crate: Annotated[bool, typer.Option("--ro-crate", help="A Workflow Run RO-Crate: a folder or .zip.")] = False,
+    table: Annotated[bool, typer.Option("--table", help="Data and annotations: .csv, .tsv or .parquet.")] = False,
+    measurements: Annotated[
+        bool, typer.Option("--measurements", help="All tables of results in one: .csv, .tsv or .parquet.")
+    ] = False,
+    bioimage_archive: Annotated[
+        bool, typer.Option("--bioimage-archive", help="A submission to the BioImage Archive.")
+    ] = False,
     version: Annotated[str, typer.Option("--version", help="Of OME-Zarr: 0.5 or 0.4.", show_default=False)] = "",
+    datasets: Annotated[
+        list[str] | None, typer.Option("--dataset", "-d", help="Of a table: only this dataset; may be repeated.")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option("--license", help="Of a crate: an SPDX identifier such as CC-BY-4.0, or a URL.")
+    ] = "",
+    organization: Annotated[
+        str, typer.Option("--organization", help="Of a crate: who publishes it; a URL may follow.")
+    ] = "",
+    study: Annotated[str, typer.Option("--study", help="Of a submission: the filled in study.yml.")] = "",
+    by_reference: Annotated[
+        bool, typer.Option("--by-reference", help="Of a crate or submission: leave the files where they are.")
+    ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,13 +70,28 @@ def export(
 
     An export that was interrupted is simply run again. What cannot be in it is told; then the exit status is 4.
     """
-    forms = [name for name, is_asked in (("ome-zarr", ome_zarr), ("ome-tiff", ome_tiff)) if is_asked]
-    forms += [form] if form else []
+    asked = {
+        "ome-zarr": ome_zarr,
+        "ome-tiff": ome_tiff,
+        "ro-crate": ro_crate,
+        "data-table": table,
+        "measurements": measurements,
+        "bioimage-archive": bioimage_archive,
+    }
+    forms = [name for name, is_asked in asked.items() if is_asked] + ([form] if form else [])
     if len(forms) != 1:
         raise typer.BadParameter("say in which one form: --as FORM, or its own option such as --ome-zarr")
     session = session_of(ctx)
     found = session.experiment(experiment)
-    options = {name: value for name, value in (("version", version),) if value}
+    given = {
+        "version": version,
+        "datasets": datasets,
+        "licence": licence,
+        "organization": organization,
+        "study": study,
+        "by_reference": by_reference,
+    }
+    options = {name: value for name, value in given.items() if value}
     target = os.path.abspath(os.path.expanduser(destination))
     with session.progress(f"exporting {found.name}"):
         report = session.request.export(found, target, forms[0], dry_run=dry_run, **options)

@@ -1,4 +1,4 @@
-"""The command that moves experiments between homes."""
+"""The commands that move experiments between homes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from bioimageit_core.cli.status import Status
 
 if TYPE_CHECKING:
     from bioimageit_core.api import Request
-    from bioimageit_core.containers import Experiment
     from bioimageit_core.exchange.transfer import TransferReport
 
 __all__ = ["register"]
@@ -30,6 +29,10 @@ def register(app: typer.Typer) -> None:
             "transfer nuclei lab-server.json",
         )
     )(transfer)
+    app.command(
+        "import-crate",
+        epilog=examples("import-crate nuclei.zip", "import-crate ./nuclei-crate --dry-run"),
+    )(import_crate)
 
 
 def transfer(
@@ -54,7 +57,33 @@ def transfer(
     target, place = open_home(destination)
     with session.progress(f"transferring {found.name}"):
         report = session.request.transfer(found, target, place, dry_run=dry_run)
-    show(found, report, dry_run, as_json)
+    show(found.md_uri, report, dry_run, as_json)
+    if report.not_held:
+        raise typer.Exit(Status.PARTIAL)
+
+
+def import_crate(
+    ctx: typer.Context,
+    crate: Annotated[str, typer.Argument(metavar="CRATE", help="The crate: a folder or .zip file.")],
+    destination: Annotated[str, typer.Option("--destination", help="Where; by default the workspace.")] = "",
+    trusted: Annotated[
+        list[str] | None,
+        typer.Option("--trust", metavar="FOLDER", help="Take files that the crate references in this folder."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be done.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in the experiment of an RO-Crate that 'bioimageit export --ro-crate' made, here or elsewhere.
+
+    Every file is compared with its checksum; a crate that reaches outside of itself is refused. An import that was
+    interrupted is simply run again. The exit status is 4 if the home cannot hold something as it was.
+    """
+    session = session_of(ctx)
+    with session.progress(f"importing {os.path.basename(crate)}"):
+        report = session.request.import_crate(
+            os.path.expanduser(crate), destination, trusted=trusted or (), dry_run=dry_run
+        )
+    show(crate, report, dry_run, as_json)
     if report.not_held:
         raise typer.Exit(Status.PARTIAL)
 
@@ -79,12 +108,12 @@ def open_home(place: str) -> tuple[Request, str]:
     return request, place if "://" in place else os.path.abspath(place)
 
 
-def show(experiment: Experiment, report: TransferReport, dry_run: bool, as_json: bool) -> None:
+def show(source: str, report: TransferReport, dry_run: bool, as_json: bool) -> None:
     """Show what was moved, and what the new home does not hold as the old one did."""
     from bioimageit_core.cli.output import show_json, show_text
 
     if as_json:
-        show_json({"experiment": experiment.md_uri, "dry_run": dry_run, **dataclasses.asdict(report)})
+        show_json({"experiment": source, "dry_run": dry_run, **dataclasses.asdict(report)})
         return
     there = f", {report.present} were there already" if report.present else ""
     verb = "would be moved" if dry_run else "moved"

@@ -131,12 +131,17 @@ def replay(
 ) -> None:
     """Make a dataset again from its record, elsewhere, and compare each result with the one that is stored.
 
-    The experiment stays as it is. The exit status is 4 if a result is another, or cannot be made again.
+    EXPERIMENT may be an RO-Crate too, a folder or .zip file, made by 'bioimageit export --ro-crate'. The experiment
+    stays as it is. The exit status is 4 if a result is another, or cannot be made again.
     """
     from bioimageit_core.cli import replaying
+    from bioimageit_core.exchange.crate.opening import is_crate
 
     session = session_of(ctx)
-    verdicts = replaying.replay(session, session.experiment(experiment), dataset, tolerance, keep, workers)
+    if os.path.exists(experiment) and is_crate(experiment):
+        verdicts = replaying.replay_crate(session, experiment, dataset, tolerance, keep, workers)
+    else:
+        verdicts = replaying.replay(session, session.experiment(experiment), dataset, tolerance, keep, workers)
     replaying.show(dataset, verdicts, as_json)
     if not all(verdict.is_good for verdict in verdicts):
         raise typer.Exit(int(Status.PARTIAL))

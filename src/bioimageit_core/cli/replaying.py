@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from bioimageit_core.cli.session import Session
     from bioimageit_core.containers import Experiment
     from bioimageit_core.jobs.replay import Verdict
+    from bioimageit_core.plugins.contracts import DataService
 
-__all__ = ["replay", "show"]
+__all__ = ["replay", "replay_crate", "show"]
 
 
 def replay(
@@ -29,13 +30,47 @@ def replay(
     JobError
         Nothing was recorded of how the dataset was made.
     """
+    return _replay(session, session.request.data_service, experiment, name, tolerance, folder, workers)
+
+
+def replay_crate(
+    session: Session, crate: str, name: str, tolerance: float, folder: str, workers: int | None
+) -> list[Verdict]:
+    """Take the experiment of a crate into a folder that is removed afterwards, and replay a dataset of it.
+
+    Raises
+    ------
+    UnsafeCrateError
+        The crate reaches outside of itself, or a file is not what its metadata say.
+    """
+    import tempfile
+
+    from bioimageit_core.exchange.crate.reading import read_crate
+    from bioimageit_core.plugins.data_local import LocalMetadataService
+
+    service = LocalMetadataService(durable=False)
+    with tempfile.TemporaryDirectory(prefix="bioimageit-crate-") as room:
+        arrived = read_crate(crate, service, room)
+        experiment = service.get_experiment(arrived.md_uri)
+        return _replay(session, service, experiment, name, tolerance, folder, workers)
+
+
+def _replay(
+    session: Session,
+    service: DataService,
+    experiment: Experiment,
+    name: str,
+    tolerance: float,
+    folder: str,
+    workers: int | None,
+) -> list[Verdict]:
     from bioimageit_core.jobs.replay import replay_dataset
 
     request = session.request
-    dataset = request.get_dataset_from_uri(session.dataset_info(experiment, name).url)
+    dataset = service.get_dataset(session.dataset_info(experiment, name).url)
     with session.progress(f"replaying {name}"):
         return replay_dataset(
-            request.data_service,
+            service,
             request.tools_service,
             request.runner_service,
             experiment,

@@ -87,6 +87,30 @@ EXPORTS: dict[str, ExportForm] = {
     for form in (
         ExportForm("ome-zarr", "OME-Zarr images with labels and plates", "images:write_zarrs", ("version",)),
         ExportForm("ome-tiff", "OME-TIFF images with pyramids", "images:write_tiffs"),
+        ExportForm(
+            "ro-crate",
+            "a Workflow Run RO-Crate: a folder or .zip file",
+            "crate.writing:write_crate",
+            ("licence", "organization", "by_reference"),
+        ),
+        ExportForm(
+            "data-table",
+            "data and their annotations as .csv, .tsv or .parquet",
+            "tables.exporting:write_data",
+            ("datasets",),
+        ),
+        ExportForm(
+            "measurements",
+            "all tables of results as one .csv, .tsv or .parquet",
+            "tables.exporting:write_measurements",
+            ("datasets",),
+        ),
+        ExportForm(
+            "bioimage-archive",
+            "a folder to submit to the BioImage Archive",
+            "archive.submission:write_submission",
+            ("study", "by_reference"),
+        ),
     )
 }
 

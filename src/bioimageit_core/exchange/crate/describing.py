@@ -18,13 +18,13 @@ _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 def describe_experiment(
-    graph: Graph, packed: Packed, license_: str, organization: str, profiles: dict[str, str]
+    graph: Graph, packed: Packed, licence: str, organization: str, profiles: dict[str, str]
 ) -> dict[str, Reference]:
     """Describe the crate as a whole, and every file in it.
 
     Parameters
     ----------
-    license_
+    licence
         An SPDX identifier (``CC-BY-4.0``), a URL, or empty where none is stated.
     organization
         Name of the publisher, and its URL after it; or empty.
@@ -53,7 +53,7 @@ def describe_experiment(
         publisher=publisher,
         dateCreated=experiment.date,
         datePublished=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        license=_license(graph, license_),
+        license=_licence(graph, licence),
         keywords=", ".join(experiment.keys),
         conformsTo=conforms,
     )
@@ -100,16 +100,16 @@ def _organization(graph: Graph, text: str) -> Reference | None:
     return graph.add(url or identifier("organization", name), "Organization", name=name, url=url) if name else None
 
 
-def _license(graph: Graph, license_: str) -> Reference:
-    if not license_:
+def _licence(graph: Graph, licence: str) -> Reference:
+    if not licence:
         description = "Whoever made this crate stated no licence: ask the author before you use what is in it."
         return graph.add(identifier("no-licence"), "CreativeWork", name="No licence stated", description=description)
-    if license_.startswith(("https://", "http://")):
-        return graph.add(license_, "CreativeWork", name=license_, url=license_)
-    if _SPDX.fullmatch(license_):
-        url = f"https://spdx.org/licenses/{license_}"
-        return graph.add(url, "CreativeWork", name=license_, identifier=license_, url=url)
-    return graph.add(identifier("licence"), "CreativeWork", name=license_)
+    if licence.startswith(("https://", "http://")):
+        return graph.add(licence, "CreativeWork", name=licence, url=licence)
+    if _SPDX.fullmatch(licence):
+        url = f"https://spdx.org/licenses/{licence}"
+        return graph.add(url, "CreativeWork", name=licence, identifier=licence, url=url)
+    return graph.add(identifier("licence"), "CreativeWork", name=licence)
 
 
 def _describe_dataset(graph: Graph, dataset: PackedDataset) -> list[tuple[Any, Reference]]:

@@ -6,24 +6,21 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bioimageit_core.containers import Experiment
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError
-from bioimageit_core.core.observer import Observer
 from bioimageit_core.exchange.crate.actions import Actions
 from bioimageit_core.exchange.crate.describing import describe_experiment
 from bioimageit_core.exchange.crate.graph import Graph, library
 from bioimageit_core.exchange.crate.packing import Packed, pack
 from bioimageit_core.exchange.crate.workflow import describe_pipelines, pipelines_of
+from bioimageit_core.exchange.exports import Exporting, ExportReport
 
 if TYPE_CHECKING:
-    from bioimageit_core.plugins.contracts import DataService, ToolsService
+    from bioimageit_core.plugins.contracts import ToolsService
 
-__all__ = ["CrateReport", "write_crate"]
+__all__ = ["write_crate"]
 
 _PROCESS = {"https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate"}
 _PROVENANCE = {
@@ -35,51 +32,17 @@ _PROVENANCE = {
 _WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 
 
-@dataclass(frozen=True)
-class CrateReport:
-    """What was written.
-
-    Attributes
-    ----------
-    path
-        The folder or ZIP file.
-    profiles
-        URIs of the profiles that the crate conforms to.
-    actions
-        Executions that it tells of, those of pipelines included.
-    size
-        Bytes of all files of data, in the crate or referenced.
-    """
-
-    path: str
-    profiles: list[str]
-    datasets: int
-    data: int
-    actions: int
-    size: int
-
-
 def write_crate(
-    experiment: Experiment,
-    service: DataService,
-    destination: str,
-    *,
-    tools: ToolsService | None = None,
-    license_: str = "",
-    organization: str = "",
-    by_reference: bool = False,
-    observers: Sequence[Observer] = (),
-) -> CrateReport:
+    what: Exporting, *, licence: str = "", organization: str = "", by_reference: bool = False
+) -> ExportReport:
     """Write an experiment with its files, runs and annotations as a Workflow Run RO-Crate.
+
+    The destination is a folder that is not there yet or empty, or a file that is not there yet and ends with ``.zip``.
 
     Parameters
     ----------
-    destination
-        A folder that is not there yet or empty; or a file that is not there yet and ends with ``.zip``.
-    tools
-        Says in which container image a tool ran; without it that is left out.
-    license_
-        An SPDX identifier or a URL.
+    licence
+        An SPDX identifier (``CC-BY-4.0``) or a URL.
     organization
         Who publishes it, and the author's affiliation: a name, and a URL after it (``Institute https://…``).
     by_reference
@@ -88,35 +51,42 @@ def write_crate(
     Raises
     ------
     ConflictError
-        Something is at `destination`.
+        Something is at the destination.
     DataServiceError
-        A record or file cannot be read or written; nothing is left at `destination` then.
+        A record or file cannot be read or written; nothing is left at the destination then.
     """
     library()
-    target = Path(destination).expanduser().absolute()
+    target = Path(what.destination).expanduser().absolute()
     _check_free(target)
+    if what.dry_run:
+        return _counted(what, target)
     room = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         room = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:40]}-"))
         folder = room / "crate"
         folder.mkdir()
-        packed = pack(experiment, service, folder, by_reference=by_reference, observers=observers)
-        profiles, actions = _describe(packed, folder, tools, license_, organization)
+        packed = pack(what.experiment, what.service, folder, by_reference=by_reference, observers=what.observers)
+        profiles, actions = _describe(packed, folder, what.tools, licence, organization)
         if target.suffix.lower() == ".zip":
             folder = _zipped(folder, room / "crate.zip")
         elif target.exists():
             target.rmdir()
         os.replace(folder, target)
     except OSError as error:
-        raise DataServiceError(f"{destination!r} cannot be written: {error.strerror or error}") from error
+        raise DataServiceError(f"{str(target)!r} cannot be written: {error.strerror or error}") from error
     finally:
         if room is not None:
             shutil.rmtree(room, ignore_errors=True)
     data = list(packed.all_data())
-    return CrateReport(
-        str(target), list(profiles), len(packed.datasets), len(data), actions, sum(item.size for item in data)
-    )
+    facts = {"profiles": list(profiles), "executions": actions}
+    return ExportReport(str(target), len(data), size=sum(item.size for item in data), facts=facts)
+
+
+def _counted(what: Exporting, target: Path) -> ExportReport:
+    experiment = what.service.get_experiment(what.experiment.md_uri)
+    infos = [experiment.raw_dataset, *experiment.processed_datasets]
+    return ExportReport(str(target), sum(what.service.get_dataset(info.url).size() for info in infos))
 
 
 def _check_free(target: Path) -> None:
@@ -127,13 +97,13 @@ def _check_free(target: Path) -> None:
 
 
 def _describe(
-    packed: Packed, folder: Path, tools: ToolsService | None, license_: str, organization: str
+    packed: Packed, folder: Path, tools: ToolsService | None, licence: str, organization: str
 ) -> tuple[dict[str, str], int]:
     """Write the metadata of a packed crate; return its profiles and how many actions it tells of."""
     has_workflow = bool(pipelines_of(packed))
     profiles = _PROVENANCE if has_workflow else _PROCESS
     graph = Graph()
-    files = describe_experiment(graph, packed, license_, organization, profiles)
+    files = describe_experiment(graph, packed, licence, organization, profiles)
     actions = Actions(graph, packed, files, tools)
     told = actions.describe()
     if has_workflow:

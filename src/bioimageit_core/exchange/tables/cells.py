@@ -15,7 +15,7 @@ __all__ = ["guarded", "is_number", "text_of", "unguarded"]
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|nan|inf)", re.IGNORECASE | re.ASCII)
 
 
 def text_of(value: Any) -> str:
@@ -26,12 +26,12 @@ def text_of(value: Any) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Say whether a text is a number in figures.
+    """Say whether a text is a number: in figures, or ``nan`` or ``inf``.
 
     Examples
     --------
-    >>> is_number("-1.5e3"), is_number("1,5"), is_number("nan"), is_number("=1")
-    (True, False, False, False)
+    >>> is_number("-1.5e3"), is_number("1,5"), is_number("-inf"), is_number("=1")
+    (True, False, True, False)
     """
     return _NUMBER.fullmatch(text) is not None
 

@@ -73,6 +73,8 @@ def write_rows(path: str, columns: Sequence[str], rows: Iterable[Row], types: Se
         os.replace(partial, path)
     except OSError as error:
         raise TableError(path, f"cannot be written: {error.strerror or error}") from error
+    except (ValueError, OverflowError) as error:
+        raise TableError(path, f"cannot be written: {error}") from error
     finally:
         if partial and os.path.exists(partial):
             os.remove(partial)
@@ -138,11 +140,12 @@ def _fitting(
 def _write_text(delimiter: str) -> Callable[[str, Sequence[str], Iterable[Row], Sequence[str]], int]:
     def write(path: str, columns: Sequence[str], rows: Iterable[Row], _types: Sequence[str]) -> int:
         with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+            writer = csv.writer(file, delimiter=delimiter)  # with CRLF, so that a CR in a cell is quoted
             writer.writerow(map(guarded, columns))
             count = 0
-            for count, row in enumerate(rows, 1):
+            for row in rows:
                 writer.writerow([guarded(text_of(value)) for value in row])
+                count += 1
         return count
 
     return write
@@ -218,7 +221,7 @@ def _read_workbook(path: str) -> Iterator[tuple[int, list[str]]]:
             yield number, [text_of(int(c) if isinstance(c, float) and c.is_integer() else c) for c in cells]
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever the ZIP and XML libraries do
+    except Exception as error:
         raise TableError(path, f"is no XLSX workbook that can be read: {error}") from error
 
 
