@@ -59,9 +59,8 @@ def export(
     organization: Annotated[
         str, typer.Option("--organization", help="Of a crate: who publishes it; a URL may follow.")
     ] = "",
-    study: Annotated[str, typer.Option("--study", help="Of a submission: the filled in study.yml.")] = "",
     by_reference: Annotated[
-        bool, typer.Option("--by-reference", help="Of a crate or submission: leave the files where they are.")
+        bool, typer.Option("--by-reference", help="Of a crate: leave the files where they are.")
     ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -88,7 +87,6 @@ def export(
         "datasets": datasets,
         "licence": licence,
         "organization": organization,
-        "study": study,
         "by_reference": by_reference,
     }
     options = {name: value for name, value in given.items() if value}

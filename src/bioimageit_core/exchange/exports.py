@@ -109,7 +109,6 @@ EXPORTS: dict[str, ExportForm] = {
             "bioimage-archive",
             "a folder to submit to the BioImage Archive",
             "archive.submission:write_submission",
-            ("study", "by_reference"),
         ),
     )
 }
