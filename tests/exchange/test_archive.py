@@ -58,7 +58,7 @@ def test_file_lists_have_annotations_and_the_source_of_results(laboratory: Any, 
     req, experiment = laboratory
     req.export(experiment, str(tmp_path / "s"), "bioimage-archive")
     data = {row["Name"]: row for row in rows_of(tmp_path / "s" / "file_list_data.tsv")}
-    assert list(data["x?%20.txt"])[0] == "Files"
+    assert next(iter(data["x?%20.txt"])) == "Files"
     assert (data["x?%20.txt"]["Group"], data["ä b;c#1.txt"]["Group"]) == ("b", "'=1+1")
     (result,) = rows_of(tmp_path / "s" / "file_list_measured.tsv")
     assert (result["Source image"], result["Tool"], result["Group"]) == (

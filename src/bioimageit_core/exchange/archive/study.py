@@ -18,6 +18,7 @@ __all__ = ["MODULES", "STUDY", "Field", "known_fields", "problems", "read_study"
 
 
 STUDY = "study.yml"
+_LONG, _DATE = r"(?s).{25,}", r"\d{4}-\d\d-\d\d"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ MODULES: dict[str, tuple[str, tuple[Field, ...]]] = {
     "study": (
         "Study",
         (
-            Field("title", "Title", "at least 25 characters", pattern=r"(?s).{25,}"),
+            Field("title", "Title", "at least 25 characters", pattern=_LONG),
             Field(
                 "description",
                 "Description",
