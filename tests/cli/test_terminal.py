@@ -22,6 +22,8 @@ Run = Callable[..., Any]
     [
         ("query My", ["Mycells"]),
         ("query Other", []),
+        ("query ", ["Mycells"]),
+        ("show ", ["Mycells"]),
         ("show Mycells d", ["data"]),
         ("query Mycells -d d", ["data"]),
         ("query nothing -d d", []),
@@ -33,7 +35,7 @@ def test_the_shell_completes_names(process: Run, experiment: str, config: Path, 
     line = f"bioimageit {words}"
     done = process(
         COMP_WORDS=line,
-        COMP_CWORD=str(len(line.split()) - 1),
+        COMP_CWORD=str(len(line.split(" ")) - 1),
         _BIOIMAGEIT_CORE_COMPLETE="complete_bash",
         _BIOIMAGEIT_COMPLETE="complete_bash",
         BIOIMAGEIT_CONFIG=str(config),

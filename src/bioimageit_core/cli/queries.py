@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bioimageit_core.cli.completion import complete_dataset
+from bioimageit_core.cli.completion import complete_dataset, complete_experiment
 from bioimageit_core.cli.examples import examples
 from bioimageit_core.cli.experiments import ExperimentArgument, JsonOption
 from bioimageit_core.cli.session import session_of
@@ -95,7 +95,12 @@ def query(
 
 def show(
     ctx: typer.Context,
-    experiment: Annotated[str, typer.Argument(metavar="[EXPERIMENT]", help="By default the workspace is listed.")] = "",
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="[EXPERIMENT]", help="By default the workspace is listed.", autocompletion=complete_experiment
+        ),
+    ] = "",
     dataset: Annotated[
         str, typer.Argument(metavar="[DATASET]", help="A dataset of the experiment.", autocompletion=complete_dataset)
     ] = "",
