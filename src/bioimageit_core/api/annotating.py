@@ -86,3 +86,16 @@ class AnnotationRequests(Services):
         from bioimageit_core.api.annotation import annotate_selected
 
         return annotate_selected(self, experiment, values, query, dry_run=dry_run)
+
+    def annotate_data(self, experiment: Experiment, pairs: Mapping[str, Mapping[str, str | None]]) -> tuple[str, int]:
+        """Set key-value pairs of raw data: ``pairs[md_uri][key]`` is the new value, None removes it.
+
+        Returns
+        -------
+        tuple
+            The name of the change, which `undo` takes (empty where the service keeps no history), and how many data
+            were annotated.
+        """
+        from bioimageit_core.api.annotation import annotate_pairs
+
+        return annotate_pairs(self, experiment, pairs)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bioimageit_core.containers import RawData
+from bioimageit_core.containers import Container, RawData
 from bioimageit_core.jobs.selection import dataset_to_query, select_each
 from bioimageit_core.plugins.abilities import AnnotatesData
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bioimageit_core.api.services import Services
     from bioimageit_core.containers import Dataset, Experiment
 
-__all__ = ["Change", "annotate", "annotate_selected", "write_changes"]
+__all__ = ["Change", "annotate", "annotate_pairs", "annotate_selected", "write_changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,24 @@ def annotate_selected(
             _add_key(services, experiment, key)
         write_changes(services, dataset, changes)
     return changes
+
+
+def annotate_pairs(
+    services: Services, experiment: Experiment, pairs: Mapping[str, Mapping[str, str | None]]
+) -> tuple[str, int]:
+    """Set and remove key-value pairs of raw data; return the name of the change and how many data it concerns."""
+    service, info = services.data_service, experiment.raw_dataset
+    for key in {key for values in pairs.values() for key, value in values.items() if value is not None}:
+        _add_key(services, experiment, key)
+    if pairs and isinstance(service, AnnotatesData):
+        return service.annotate_data(Container(info.url, info.uuid), pairs) or "", len(pairs)
+    for md_uri, values in pairs.items():
+        data = service.get_raw_data(md_uri)
+        data.key_value_pairs.update({key: value for key, value in values.items() if value is not None})
+        for key in (key for key, value in values.items() if value is None):
+            data.key_value_pairs.pop(key, None)
+        service.update_raw_data(data)
+    return "", len(pairs)
 
 
 def write_changes(services: Services, dataset: Dataset, changes: Sequence[Change]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         ToolIndexContainer,
         ToolsCategoryContainer,
     )
-    from bioimageit_core.jobs import Limits, Plan, Stop
+    from bioimageit_core.jobs import Limits, Plan, Reason, Stop
 
 __all__ = ["ToolRequests"]
 
@@ -167,6 +167,20 @@ class ToolRequests(Services):
             broadcast=broadcast,
             preflight=preflight,
         )
+
+    def status(self, experiment: Experiment, dataset_name: str) -> list[Reason]:
+        """Say why a processed dataset is not what its runs would make today; nothing if it is.
+
+        Raises
+        ------
+        NotFoundError
+            The experiment has no such dataset.
+        """
+        from bioimageit_core.jobs.selection import dataset_of
+        from bioimageit_core.jobs.staleness import dataset_status
+
+        dataset = dataset_of(self.data_service, experiment, dataset_name)
+        return dataset_status(self.data_service, self.tools_service, experiment, dataset, runner=self.runner_service)
 
     def run_pipeline(
         self,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bioimageit_core.cli.examples import examples
+from bioimageit_core.cli.experiments import JsonOption
 from bioimageit_core.cli.session import session_of
 
-__all__ = ["register"]
+if TYPE_CHECKING:
+    from bioimageit_core.web.security.users import Users
+
+__all__ = ["register", "users_app"]
+
+users_app = typer.Typer(help="The users of a server, and their roles.", no_args_is_help=True)
 
 _MADE = "auto"
 UsersOption = Annotated[
@@ -26,6 +32,7 @@ def register(app: typer.Typer) -> None:
             "serve", "serve --port 8080 --open", "serve --host 0.0.0.0 --host-name lab.example --users users.json"
         ),
     )(serve)
+    app.add_typer(users_app, name="users")
 
 
 def serve(
@@ -91,3 +98,71 @@ def serve(
     )
     settings.check_address(host)
     run_server(session_of(ctx).request, settings, host, port, shows_token=is_made, opens=open_page, say=typer.echo)
+
+
+FileOption = Annotated[
+    str,
+    typer.Option("--users", metavar="FILE", envvar="BIOIMAGEIT_SERVE_USERS", show_envvar=True, help="The users file."),
+]
+
+
+@users_app.command("add", epilog=examples("users add grace --role annotator --users users.json"))
+def add_user(
+    name: Annotated[str, typer.Argument(help="Letters, digits and . _ @ + -")],
+    users: FileOption,
+    role: Annotated[str, typer.Option("--role", help="reader, annotator or owner.")] = "reader",
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="One who signs in by a token or a provider alone.")
+    ] = False,
+) -> None:
+    """Add a user; the password is asked for (or read from a pipe), and kept as an Argon2id hash."""
+    from bioimageit_core.cli.output import show_text
+
+    password = "" if no_password else typer.prompt("Password", hide_input=True, confirmation_prompt=_is_typed())
+    user = _users(users).add(name, role, password)
+    show_text(f"{user.name} is {user.role} now")
+
+
+@users_app.command("remove", epilog=examples("users remove grace --users users.json"))
+def remove_user(name: Annotated[str, typer.Argument()], users: FileOption) -> None:
+    """Remove a user; sessions and tokens end at once."""
+    from bioimageit_core.cli.output import show_text
+
+    _users(users).remove(name)
+    show_text(f"{name} is removed")
+
+
+@users_app.command("token", epilog=examples("users token grace --users users.json"))
+def new_token(name: Annotated[str, typer.Argument()], users: FileOption) -> None:
+    """Make a token with which a script or another home asks as this user; it is shown this once."""
+    from bioimageit_core.cli.output import show_text
+
+    show_text(_users(users).new_token(name))
+
+
+@users_app.command("list", epilog=examples("users list --users users.json"))
+def list_users(users: FileOption, as_json: JsonOption = False) -> None:
+    """List users and roles."""
+    from bioimageit_core.cli.output import show_json, show_table
+
+    rows = [(user.name, user.role, "yes" if user.password else "no", len(user.tokens)) for user in _users(users).all()]
+    if as_json:
+        show_json({"users": [{"name": name, "role": role} for name, role, *_ in rows]})
+    else:
+        show_table(["user", "role", "password", "tokens"], rows, count=len(rows))
+
+
+def _users(path: str) -> Users:
+    from bioimageit_core.core.exceptions import ConfigError
+
+    try:
+        from bioimageit_core.web.security.users import Users
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is not installed: pip install 'bioimageit-core[web]'") from error
+    return Users(path)
+
+
+def _is_typed() -> bool:
+    import sys
+
+    return sys.stdin.isatty()

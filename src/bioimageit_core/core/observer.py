@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 __all__ = ["Observable", "Observer"]
 
@@ -38,6 +40,20 @@ class Observer:
     def notify_progress(self, progress: int, message: str = "", job_id: int = 0) -> None:
         """Hear how far the work is, in percent."""
         logger.debug("%s %s%%", message, progress, extra={"job_id": job_id})
+
+    def notify_item(self, number: int, state: str, facts: Mapping[str, Any], job_id: int = 0) -> None:
+        """Hear what becomes of one item of a job.
+
+        Parameters
+        ----------
+        number
+            Of the item in the job, from 0.
+        state
+            ``waiting``, ``running``, ``done``, ``failed``, ``skipped``, ``reused`` or ``cancelled``.
+        facts
+            Its ``name`` and, where they are known, ``reason``, ``error``, ``argv``, ``exit_status``, ``seconds``,
+            ``host`` and ``stderr``.
+        """
 
 
 class Observable:

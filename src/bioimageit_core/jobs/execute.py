@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bioimageit_core.containers import ProcessedData
@@ -71,6 +71,7 @@ class Executor:
         self.limits = limits
         self.stop = stop
         self.user = ""
+        self.started: Callable[[int, str], None] = lambda _number, _name: None
         self.errors: dict[int, Exception] = {}
         self._folder = folder
         self._digests = Digests()
@@ -89,6 +90,7 @@ class Executor:
                 record.state, record.reason = "skipped", item.reason
                 record.outputs, record.key = list(item.result.outputs), item.result.key
             else:
+                self.started(number, item.name)
                 self._do(number, item, record)
         except Exception as error:  # noqa: BLE001 - of services and runners; it is kept and shown
             self._failed(number, record, error)

@@ -16,6 +16,8 @@ __all__ = ["Progress"]
 
 logger = logging.getLogger(__name__)
 
+_TOLD = ("name", "reason", "error", "argv", "exit_status", "seconds", "host", "stderr")
+
 
 class Progress:
     """Tells observers how far a job is; an observer that fails does not stop the job."""
@@ -33,11 +35,22 @@ class Progress:
             said = ", ".join(f"{number} to {action}" for action, number in sorted(counts.items()))
             self.notify(f"{plan.tool.name}: {said}")
 
-    def item(self, record: ItemRecord) -> None:
+    def begin(self, plan: Plan) -> None:
+        """Tell which items there are."""
+        for number, item in enumerate(plan.items):
+            self._tell_item(number, "waiting", {"name": item.name, "reason": item.reason})
+
+    def started(self, number: int, name: str) -> None:
+        """Tell that an item is worked on; called from several threads."""
+        self._tell_item(number, "running", {"name": name})
+
+    def item(self, record: ItemRecord, number: int = 0) -> None:
         """Tell that an item has ended."""
         self._done += 1
         percent = 100 * self._done // self._total
         message = f"{record.name}: {record.state}"
+        facts = {field: value for field in _TOLD if (value := getattr(record, field)) not in ("", [], None)}
+        self._tell_item(number, record.state, facts)
         for observer in self._observers:
             self._tell(observer.notify_progress, percent, message, self._job_id)
             if record.state == "failed":
@@ -51,6 +64,11 @@ class Progress:
         """Tell a message."""
         for observer in self._observers:
             self._tell(observer.notify, message, self._job_id)
+
+    def _tell_item(self, number: int, state: str, facts: Mapping[str, Any]) -> None:
+        for observer in self._observers:
+            if callable(method := getattr(observer, "notify_item", None)):  # those of published plugins have none
+                self._tell(method, number, state, facts, self._job_id)
 
     def _tell(self, method: Callable[..., Any], *arguments: Any) -> None:
         try:

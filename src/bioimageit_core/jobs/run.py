@@ -166,6 +166,8 @@ class _Work:
             staging.expect(item.inputs for item in self.plan.items if item.action != "skip")
             self.executor = Executor(self.plan, self.engine, staging, folder, self.limits, self.stop, workers)
             self.executor.user = self.user
+            self.executor.started = self.told.started
+            self.told.begin(self.plan)
             threads = workers + min(workers, _BESIDE)
             work_through(enumerate(self.plan.items), self.executor, threads, self.stop, self._heard)
 
@@ -192,7 +194,7 @@ class _Work:
     def _heard(self, outcome: tuple[int, ItemRecord]) -> None:
         number, record = outcome
         self.records[number] = record
-        self.told.item(record)
+        self.told.item(record, number)
         now = time.monotonic()
         if now >= self.next_checkpoint and isinstance(self.data, UpdatesRun):
             try:

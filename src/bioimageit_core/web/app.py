@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
@@ -44,6 +46,7 @@ def create_app(request: Request, settings: Settings) -> FastAPI:
     ConfigError
         The server's own folder cannot be used.
     """
+    site = Site(request, settings)
     app = FastAPI(
         title="BioImageIT",
         version=__version__,
@@ -52,8 +55,8 @@ def create_app(request: Request, settings: Settings) -> FastAPI:
         docs_url=None,  # their scripts come from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_lifespan,
     )
-    site = Site(request, settings)
     app.state.site = site
     install_problems(app, site.mask)
     api = APIRouter(prefix=API)
@@ -74,6 +77,12 @@ def create_app(request: Request, settings: Settings) -> FastAPI:
     app.add_middleware(HostGuard, hosts=settings.hosts)
     app.add_middleware(HeadersGuard, is_https=settings.is_https)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.site.board.close()
 
 
 def _serve_page(app: FastAPI) -> None:

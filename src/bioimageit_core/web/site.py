@@ -18,6 +18,7 @@ from bioimageit_core.web.settings import Settings, read_secret
 
 if TYPE_CHECKING:
     from bioimageit_core.api import Request as Requests
+    from bioimageit_core.web.board import Board
     from bioimageit_core.web.files import FileCache
     from bioimageit_core.web.viewing.sources import Sources
     from bioimageit_core.web.viewing.thumbnails import Thumbnails
@@ -43,6 +44,13 @@ class Site:
         from bioimageit_core.web.files import FileCache
 
         return FileCache(self.request, self.settings.state_dir, self.settings.cache_size)
+
+    @cached_property
+    def board(self) -> Board:
+        """Jobs that run, wait, or are over."""
+        from bioimageit_core.web.board import Board
+
+        return Board(self)
 
     @cached_property
     def sources(self) -> Sources:

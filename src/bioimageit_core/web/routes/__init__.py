@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bioimageit_core.web.routes import data, experiments, session, tools
+from bioimageit_core.web.routes import admin, annotating, data, experiments, jobs, moving, results, session, tools
 
 __all__ = ["ROUTERS"]
 
-ROUTERS = (session.router, experiments.router, data.router, tools.router)
+ROUTERS = tuple(
+    module.router for module in (session, experiments, annotating, moving, data, results, tools, jobs, admin)
+)

@@ -21,7 +21,7 @@ from bioimageit_core.web.shapes import (
 )
 from bioimageit_core.web.site import SiteDep
 
-__all__ = ["Cursor", "ExperimentId", "Limit", "QueryText", "router"]
+__all__ = ["Cursor", "DatasetName", "ExperimentId", "Limit", "QueryText", "router"]
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=PROBLEMS)
 
