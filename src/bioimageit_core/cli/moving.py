@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+_MOST_LINES = 20
+
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
@@ -50,7 +52,8 @@ def transfer(
     """Copy an experiment to another home, with results, runs, lineage and every identity.
 
     Files are verified at both ends. A transfer that was interrupted is simply run again. What the new home cannot hold
-    as the old one did is told; then the exit status is 4.
+    as the old one did is told, and kept there in a document so that it comes back with the next move; what is there
+    already and was changed since is told and left as it is. In both cases the exit status is 4.
     """
     session = session_of(ctx)
     found = session.experiment(experiment)
@@ -58,7 +61,7 @@ def transfer(
     with session.progress(f"transferring {found.name}"):
         report = session.request.transfer(found, target, place, dry_run=dry_run)
     show(found.md_uri, report, dry_run, as_json)
-    if report.not_held:
+    if report.not_held or report.differing:
         raise typer.Exit(Status.PARTIAL)
 
 
@@ -84,7 +87,7 @@ def import_crate(
             os.path.expanduser(crate), destination, trusted=trusted or (), dry_run=dry_run
         )
     show(crate, report, dry_run, as_json)
-    if report.not_held:
+    if report.not_held or report.differing:
         raise typer.Exit(Status.PARTIAL)
 
 
@@ -118,7 +121,10 @@ def show(source: str, report: TransferReport, dry_run: bool, as_json: bool) -> N
     there = f", {report.present} were there already" if report.present else ""
     verb = "would be moved" if dry_run else "moved"
     show_text(f"{report.moved} data in {report.datasets} datasets {verb}{there}; {report.runs} runs")
-    for line in report.not_held:
-        show_text(f"not as it was: {line}")
+    for lines, what in ((report.not_held, "kept in a document"), (report.differing, "changed since")):
+        for line in lines[:_MOST_LINES]:
+            show_text(f"{what}: {line}")
+        if len(lines) > _MOST_LINES:
+            show_text(f"{what}: and {len(lines) - _MOST_LINES} more (--json lists all)")
     if report.md_uri:
         show_text(f"now at {report.md_uri}")
