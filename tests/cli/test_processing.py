@@ -260,6 +260,9 @@ def test_plugins_are_listed_and_checked(bioimageit: Run) -> None:
     checked = bioimageit("plugins", "check", "LOCAL", "--kind", "data", "--json")
     assert checked.status == 0
     assert checked.json["problems"] == []
+    every = json.loads(bioimageit("plugins", "check", "LOCAL", "--json").out)
+    assert [check["plugin"]["kind"] for check in every["checks"]] == ["data", "runner", "tools"]
+    assert "LOCAL names plugins of 3 kinds; --kind checks one of them." in bioimageit("plugins", "check", "LOCAL").out
     assert bioimageit("plugins", "check", "NOTHING").status == 3
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from bioimageit_core.cli.examples import examples
 from bioimageit_core.cli.experiments import JsonOption
 from bioimageit_core.cli.session import session_of
 from bioimageit_core.cli.status import Commands, Status
+
+if TYPE_CHECKING:
+    from bioimageit_core.plugins.status import PluginReport
+    from bioimageit_core.testing.verdicts import AbilityVerdict
 
 __all__ = ["app"]
 
@@ -55,42 +59,71 @@ def check(
 ) -> None:
     """Check a plugin against the contract, and list its abilities.
 
-    Where the configuration chooses the plugin, its service is made with that configuration. The exit status is 1 if
-    the plugin cannot be used.
+    A name that plugins of several kinds have is checked as each of them, unless --kind says which. Where the
+    configuration chooses the plugin, its service is made with that configuration. The exit status is 1 if the plugin
+    cannot be used.
     """
-    from bioimageit_core.cli.output import show_json, show_table, show_text
+    from bioimageit_core.cli.output import show_json, show_text
     from bioimageit_core.core.config import Config
+
+    config = Config(session_of(ctx).config_file)
+    kinds = [_kind(kind)] if kind else _kinds_of(name)
+    checks = [_check(name, each, _options(config, name, each or ""), with_kit, destination) for each in kinds]
+    if as_json:
+        documents = [_document(*each) for each in checks]
+        show_json(documents[0] if len(documents) == 1 else {"checks": documents})
+    else:
+        if len(kinds) > 1:
+            show_text(f"{name} names plugins of {len(kinds)} kinds; --kind checks one of them.\n")
+        for report, verdicts in checks:
+            _show(report, verdicts)
+    if not all(report.is_ok and all(each.is_ok for each in verdicts) for report, verdicts in checks):
+        raise typer.Exit(int(Status.FAILED))
+
+
+def _kinds_of(name: str) -> list[str | None]:
+    from bioimageit_core.plugins.registry import list_plugins
+
+    found = {each.kind for each in list_plugins() if name in (each.name, each.module) and each.kind}
+    return sorted(found) or [None]
+
+
+def _check(
+    name: str, kind: str | None, options: dict[str, Any] | None, with_kit: bool, destination: str
+) -> tuple[PluginReport, list[AbilityVerdict]]:
     from bioimageit_core.plugins.registry import check_plugin
 
-    options = _options(Config(session_of(ctx).config_file), name, kind)
-    report = check_plugin(name, _kind(kind), options)
-    verdicts = []
-    if with_kit and report.is_ok:
-        from bioimageit_core.testing import verdict
+    report = check_plugin(name, kind, options)
+    if not with_kit or not report.is_ok:
+        return report, []
+    from bioimageit_core.testing import verdict
 
-        verdicts = verdict(report.status.kind, name, options, destination=destination or None)
-    if as_json:
-        document = {"plugin": dataclasses.asdict(report.status), "problems": report.problems}
-        kit = [dataclasses.asdict(each) for each in verdicts]
-        show_json({**document, "abilities": report.abilities, "kit": kit})
-    else:
-        status = report.status
-        show_text(f"{status.kind or 'unknown kind of'} plugin {status.name} from {status.origin}")
-        for problem in report.problems:
-            show_text(f"problem: {problem}")
-        if report.is_ok:
-            show_text("It keeps the contract.\n")
-        if report.abilities:
-            rows = ((ability, "yes" if has else "no") for ability, has in report.abilities.items())
-            show_table(["optional ability", ""], rows)
-        if verdicts:
-            tried = (
-                (each.ability, each.state, each.passed, each.failed, each.skipped, "; ".join(each.reasons)[:200])
-                for each in verdicts
-            )
-            show_table(["conformance kit", "verdict", "passed", "failed", "not tried", "why"], tried)
-    if not report.is_ok or not all(each.is_ok for each in verdicts):
-        raise typer.Exit(int(Status.FAILED))
+    return report, verdict(report.status.kind, report.status.name, options, destination=destination or None)
+
+
+def _document(report: PluginReport, verdicts: list[AbilityVerdict]) -> dict[str, Any]:
+    document = {"plugin": dataclasses.asdict(report.status), "problems": report.problems}
+    return {**document, "abilities": report.abilities, "kit": [dataclasses.asdict(each) for each in verdicts]}
+
+
+def _show(report: PluginReport, verdicts: list[AbilityVerdict]) -> None:
+    from bioimageit_core.cli.output import show_table, show_text
+
+    status = report.status
+    show_text(f"{status.kind or 'unknown kind of'} plugin {status.name} from {status.origin}")
+    for problem in report.problems:
+        show_text(f"problem: {problem}")
+    if report.is_ok:
+        show_text("It keeps the contract.\n")
+    if report.abilities:
+        rows = ((ability, "yes" if has else "no") for ability, has in report.abilities.items())
+        show_table(["optional ability", ""], rows)
+    if verdicts:
+        tried = (
+            (each.ability, each.state, each.passed, each.failed, each.skipped, "; ".join(each.reasons)[:200])
+            for each in verdicts
+        )
+        show_table(["conformance kit", "verdict", "passed", "failed", "not tried", "why"], tried)
 
 
 def _kind(kind: str) -> str | None:

@@ -29,8 +29,8 @@ class Records:
         self._database = database
         self._contents = contents
 
-    def uri(self, kind: str, id_: int) -> str:
-        """Make the ``md_uri`` of a record."""
+    def uri(self, kind: str, id_: int | str) -> str:
+        """Make the ``md_uri`` of a record; with ``''``, what those of its kind begin with."""
         return f"sql:{self._database.store_id}/{kind}/{id_}"
 
     def id_of(self, kind: str, md_uri: str, what: str = "") -> int:
