@@ -85,7 +85,8 @@ def _kinds_of(name: str) -> list[str | None]:
     from bioimageit_core.plugins.registry import list_plugins
 
     found = {each.kind for each in list_plugins() if name in (each.name, each.module) and each.kind}
-    return sorted(found) or [None]
+    kinds: list[str | None] = [*sorted(found)]
+    return kinds or [None]
 
 
 def _check(

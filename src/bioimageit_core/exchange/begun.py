@@ -12,8 +12,8 @@ __all__ = ["Begun"]
 class Begun:
     """The uuids that transfers into one experiment began to move since the last one that ended.
 
-    What is there already and differs from the source was either changed there by somebody, which is theirs, or belongs to a
-    transfer that was killed before it kept what the home cannot hold. This tells which.
+    What is there already and differs from the source was either changed there by somebody, which is theirs, or belongs
+    to a transfer that was killed before it kept what the home cannot hold. This tells which.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """What a home cannot hold of an experiment: kept in a document attached to it, so that it comes back.
 
-The document is a data like any other, in a dataset of its own with a run that says what made it. So there is one way for
-all homes, whatever they are made of: all of them hold files. Written when something is lost in a move, read by the
-next one, which moves what the records said and leaves the document behind.
+The document is a data like any other, in a dataset of its own with a run that says what made it. So there is one way
+for all homes, whatever they are made of: all of them hold files. It is written when something is lost in a move, and
+read by the next one, which moves what the records said and leaves the document behind.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Move an experiment between two homes with nothing lost: data, annotations, runs, lineage and identities.
 
 Only the contract of data services is used, so any two services will do. Every record keeps its uuid; a transfer that
-was interrupted finds by them what is there already, and goes on. Files are verified by their SHA-256 at both ends, every
-record is read back and compared, and what the new home does not hold is kept there in a document (see `kept`).
+was interrupted finds by them what is there already, and goes on. Files are verified by their SHA-256 at both ends,
+every record is read back and compared, and what the new home does not hold is kept there in a document (see `kept`).
 """
 
 from __future__ import annotations
@@ -250,18 +250,18 @@ class _Transfer:
 
     def _results(self, datasets: list[_Moving]) -> None:
         """Move processed data, those that others were made from first."""
-        early: list[tuple[_Moving, ProcessedData]] = []
+        early: list[tuple[_Moving, Data]] = []
         for moving in datasets:
-            for data in self._items(moving):
-                if isinstance(data, ProcessedData) and not self._try(moving, data):
-                    early.append((moving, data))
+            early += ((moving, data) for data in self._items(moving) if not self._try(moving, data))
         while early:
             left = [item for item in early if not self._try(*item)]
             if len(left) == len(early):  # made from what is not in this experiment
                 self._try(*left.pop(0), must=True)
             early = left
 
-    def _try(self, moving: _Moving, data: ProcessedData, *, must: bool = False) -> bool:
+    def _try(self, moving: _Moving, data: Data, *, must: bool = False) -> bool:
+        if not isinstance(data, ProcessedData):
+            return True
         if not must and any(item.uuid not in self._arrival.places for item in data.inputs):
             return False
         dataset = Dataset(moving.link.url, moving.old.uuid, moving.link.name)
