@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from tests.exchange.laboratory import fill, open_laboratory, open_room
-from tests.exchange.test_transfer import everything
 from tests.exchange.validator import issues
 
 from bioimageit_core.api import Request
@@ -85,7 +84,7 @@ def test_the_validator_finds_what_is_wrong(crate: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["crate", "crate.zip"])
 def test_a_crate_comes_back_as_the_same_experiment(
-    req: Request, experiment: Experiment, name: str, tmp_path: Path
+    req: Request, experiment: Experiment, name: str, tmp_path: Path, everything: Any
 ) -> None:
     report = req.export(experiment, str(tmp_path / name), "ro-crate")
     before = everything(req.data_service, experiment)
@@ -107,7 +106,9 @@ def test_what_is_replayed_from_a_crate_is_identical(crate: Path, place: Path, re
     assert [verdict.verdict for verdict in verdicts] == ["identical", "identical"]
 
 
-def test_referenced_files_stay_where_they_lie(req: Request, experiment: Experiment, tmp_path: Path) -> None:
+def test_referenced_files_stay_where_they_lie(
+    req: Request, experiment: Experiment, tmp_path: Path, everything: Any
+) -> None:
     crate = tmp_path / "crate"
     req.export(experiment, str(crate), "ro-crate", by_reference=True)
     assert not [path for path in crate.rglob("*") if path.suffix in {".txt", ".csv"}]
