@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,10 +17,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         What stands behind the command's name; by default that of this process.
     """
-    from bioimageit_core.cli.app import app
+    from bioimageit_core.cli.app import make_app
 
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # names may hold what the terminal's encoding lacks
-    app(args=None if arguments is None else list(arguments), prog_name="bioimageit")
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    # the shell's completion asks for all commands
+    app = make_app("" if "_BIOIMAGEIT_COMPLETE" in os.environ else _command_in(given))
+    app(args=given, prog_name="bioimageit")
+
+
+def _command_in(arguments: list[str]) -> str:
+    """Return the word that is the command; empty where that is not plain to see."""
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            return word
+        if word in {"-c", "--config"}:
+            next(words, None)
+        elif word != "--debug" and not word.startswith("--config="):
+            return ""
+    return ""

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
 from bioimageit_core import __version__
-from bioimageit_core.cli import (
-    deleting,
-    experiments,
-    exporting,
-    keeping,
-    moving,
-    plugins,
-    processing,
-    queries,
-    serving,
-    tools,
-)
 from bioimageit_core.cli.session import Session
 from bioimageit_core.cli.status import STATUS_HELP, Commands
 
-__all__ = ["app"]
+__all__ = ["make_app"]
 
-app = typer.Typer(
-    cls=Commands,
-    name="bioimageit",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=STATUS_HELP,
-)
+_QUICK = {"query": "queries", "show": "queries"}
+"""Commands that are to answer at once, and their modules: for them the others are not loaded."""
 
 
-@app.callback()
+def make_app(command: str = "") -> typer.Typer:
+    """Put the commands together; for one that is to answer at once, that one alone."""
+    app = typer.Typer(
+        cls=Commands,
+        name="bioimageit",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=STATUS_HELP,
+    )
+    app.callback()(configure)
+    if command in _QUICK:
+        importlib.import_module(f"bioimageit_core.cli.{_QUICK[command]}").register(app)
+        app.registered_commands = [each for each in app.registered_commands if _name_of(each) == command]
+    else:
+        _register_all(app)
+    return app
+
+
+def _name_of(command: CommandInfo) -> str:
+    return str(command.name or getattr(command.callback, "__name__", ""))
+
+
+def _register_all(app: typer.Typer) -> None:
+    from bioimageit_core.cli import (
+        deleting,
+        experiments,
+        exporting,
+        keeping,
+        moving,
+        plugins,
+        processing,
+        queries,
+        serving,
+        tools,
+    )
+
+    for module in (experiments, queries, processing, moving, exporting, keeping, deleting):
+        module.register(app)
+    app.add_typer(deleting.trash_app, name="trash")
+    serving.register(app)
+    app.add_typer(tools.app, name="tools")
+    app.add_typer(plugins.app, name="plugins")
+
+
 def configure(
     ctx: typer.Context,
     config: Annotated[
@@ -64,14 +93,12 @@ def _show_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-experiments.register(app)
-queries.register(app)
-processing.register(app)
-moving.register(app)
-exporting.register(app)
-keeping.register(app)
-deleting.register(app)
-app.add_typer(deleting.trash_app, name="trash")
-serving.register(app)
-app.add_typer(tools.app, name="tools")
-app.add_typer(plugins.app, name="plugins")
+@functools.cache
+def _whole() -> typer.Typer:
+    return make_app()
+
+
+def __getattr__(name: str) -> typer.Typer:
+    if name == "app":
+        return _whole()
+    raise AttributeError(name)

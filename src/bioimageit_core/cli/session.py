@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -137,6 +136,8 @@ class UnknownNameError(NotFoundError):
         self.names = names
 
     def __str__(self) -> str:
+        import difflib
+
         similar = difflib.get_close_matches(self.uri, self.names, 3, 0.5)
         if similar:
             hint = f"did you mean {' or '.join(map(repr, similar))}?"

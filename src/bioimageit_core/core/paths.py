@@ -5,7 +5,6 @@ A URI is an absolute local path or ``scheme://path``. Everything here works on t
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import re
@@ -225,6 +224,8 @@ def _fit(stem: str, suffix: str) -> str:
     """Join, shortening `stem` where the name would be too long; a digest keeps shortened names apart."""
     if len((stem + suffix).encode()) <= _MAX_BYTES:
         return stem + suffix
+    import hashlib  # takes long to import, and such names are rare
+
     digest = hashlib.sha256(stem.encode()).hexdigest()[:8]
     room = _MAX_BYTES - len(suffix.encode()) - len(digest) - 1
     if room < 1:  # the suffix alone is too long: it is no suffix anybody minds

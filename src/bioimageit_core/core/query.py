@@ -28,7 +28,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from bioimageit_core.containers import Data, RawData
 from bioimageit_core.core.exceptions import DataQueryError
@@ -56,6 +56,7 @@ MAX_LENGTH = 200_000
 MAX_DEPTH = 100
 
 _PLAIN_KEY = re.compile(r"[^\W\d]\w*(?: [^\W\d]\w*)*")
+_PLAIN_CONDITION = re.compile(r"(?P<key>[^\W\d]\w*)(?P<operator>==|!=|<=|>=|=|<|>)(?P<value>[\w.+-]+)")
 _PLAIN_VALUE = re.compile(r"[\w.+-]+")
 _WORDS_OF_THE_LANGUAGE = frozenset({"AND", "OR", "NOT", "IN"})
 
@@ -292,9 +293,28 @@ def fields_of(data: Data, origin: RawData | None = None) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> Query:
+    if plain := _plain(text):
+        return plain
     from bioimageit_core.core.query_grammar import parse
 
     return parse(text)
+
+
+def _plain(text: str) -> Query | None:
+    """Read conditions of one word and one value joined by AND, which nearly all queries are; None for any other.
+
+    The grammar says the same of them, but the library that reads it takes longer to load than such a query to answer.
+    """
+    terms: list[Query] = []
+    for part in text.strip().split(" AND "):
+        match = _PLAIN_CONDITION.fullmatch(part)
+        if match is None or not _WORDS_OF_THE_LANGUAGE.isdisjoint((match["key"], match["value"])):
+            return None
+        try:
+            terms.append(Compare(match["key"], cast("Operator", match["operator"]), match["value"]))
+        except DataQueryError:  # the grammar knows where it stands
+            return None
+    return terms[0] if len(terms) == 1 else And(tuple(terms))
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,6 @@ reason.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -280,4 +279,6 @@ def _registries() -> dict[str, ServiceRegistry]:
 
 
 def _digest(config: Mapping[str, Any]) -> str:
+    import hashlib
+
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=repr).encode()).hexdigest()

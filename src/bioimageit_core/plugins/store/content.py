@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import filecmp
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -60,6 +58,8 @@ def files_below(directory: str) -> Iterator[str]:
 
 def copy_and_digest(source: int, target: int) -> Stored:
     """Copy between two descriptors and digest what passes."""
+    import hashlib
+
     digest, size = hashlib.sha256(), 0
     while content := os.read(source, CHUNK):
         digest.update(content)
@@ -80,6 +80,8 @@ def same_content(path: str, other: str) -> bool:
     if os.path.isdir(path) != os.path.isdir(other):
         return False
     if not os.path.isdir(path):
+        import filecmp
+
         return os.path.getsize(path) == os.path.getsize(other) and filecmp.cmp(path, other, shallow=False)
     ours, theirs = list(files_below(path)), list(files_below(other))
     return ours == theirs and all(same_content(f"{path}/{name}", f"{other}/{name}") for name in ours)
@@ -129,6 +131,8 @@ def open_regular(path: str) -> tuple[int, int]:
 
 
 def _digest_regular(path: str) -> Stored:
+    import hashlib
+
     with FileIO(open_regular(path)[0]) as file:
         digest = hashlib.file_digest(file, "sha256")
         return Stored(file.tell(), digest.hexdigest())
@@ -136,5 +140,7 @@ def _digest_regular(path: str) -> Stored:
 
 def digest_of_parts(parts: dict[str, Stored]) -> Stored:
     """Digest a directory from the digests of its files, by relative path."""
+    import hashlib
+
     lines = "".join(f"{parts[name].sha256}  {name}\n" for name in sorted(parts))
     return Stored(sum(part.size for part in parts.values()), hashlib.sha256(lines.encode()).hexdigest())

@@ -21,7 +21,7 @@ from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
 from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.documents import Documents
-from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Signature, Sum
+from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Signature, Sum, total_of
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
 from bioimageit_core.plugins.store.watch import Watch
@@ -135,16 +135,16 @@ class Index:
 
     def _look(self, dataset: int, directory: str, total: Sum) -> tuple[_Found, Iterable[str]]:
         """Look at every document of a folder; return those that are not as they were, and those that are gone."""
-        now, found, own = {}, Sum(), name_of(self._list_of(directory))
+        own = name_of(self._list_of(directory))  # the list is looked at by `_order`
+        if str(total_of(directory, own)) == str(total):
+            return [], []
+        now = {}
         with os.scandir(directory) as entries:
             for entry in entries:
-                if entry.name.endswith(MD_SUFFIX) and entry.name != own:  # the list is looked at by `_order`
+                if entry.name.endswith(MD_SUFFIX) and entry.name != own:
                     with contextlib.suppress(FileNotFoundError):  # removed meanwhile, or a link to nothing
                         status = entry.stat()
-                        now[entry.name] = signature = (status.st_mtime_ns, status.st_size, status.st_ino)
-                        found.add(entry.name, signature)
-        if str(found) == str(total):
-            return [], []
+                        now[entry.name] = (status.st_mtime_ns, status.st_size, status.st_ino)
         before = self._rows.stored(dataset)
         total.count(before)
         return [item for item in now.items() if before.get(item[0]) != item[1]], before.keys() - now.keys()

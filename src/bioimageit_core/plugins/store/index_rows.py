@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +11,11 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from bioimageit_core.core.paths import name_of
+from bioimageit_core.core.paths import MD_SUFFIX, name_of
 from bioimageit_core.core.query_values import has_value, number_of
 from bioimageit_core.plugins.store.annotations import Annotated
 
-__all__ = ["SCHEMA", "Row", "Rows", "Signature", "Sum"]
+__all__ = ["SCHEMA", "Row", "Rows", "Signature", "Sum", "total_of"]
 
 SCHEMA = """
 CREATE TABLE dataset (id INTEGER PRIMARY KEY, folder TEXT UNIQUE, seen TEXT, listed TEXT);
@@ -75,6 +76,24 @@ class Sum:
 
     def __str__(self) -> str:
         return f"{self._count} {self._total:x}"
+
+
+def total_of(directory: str, but: str) -> Sum:
+    """Look at every document of a directory but one; the same as `Sum.add` of each, in as few steps as can be."""
+    count = total = 0
+    crc32, suffix, length = zlib.crc32, MD_SUFFIX, -len(MD_SUFFIX)
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            file = entry.name
+            if file[length:] == suffix and file != but:
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:  # removed meanwhile, or a link to nothing
+                    continue
+                key = crc32(file.encode("utf-8", "surrogateescape"))
+                total += key * (status.st_mtime_ns ^ status.st_ino) + status.st_size
+                count += 1
+    return Sum(f"{count} {total:x}")
 
 
 class Rows:

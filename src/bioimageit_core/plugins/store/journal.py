@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,7 +23,7 @@ _BELOW = re.compile(r"/([^/\\.][^/\\]*(?:/[^/\\.][^/\\]*)*)")
 
 def new_change() -> str:
     """Make the name of a change: what all its lines in the journal have in common."""
-    return secrets.token_hex(6)
+    return os.urandom(6).hex()
 
 
 class Journal:

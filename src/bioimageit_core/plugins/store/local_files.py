@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import itertools
 import logging
 import os
 import shutil
 import stat
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
@@ -65,7 +63,7 @@ class LocalFiles(Files):
         self._locks: dict[str, ExperimentLock] = {}
         self._guard = threading.Lock()
         self._real: dict[str, str] = {}  # what directories are without links, each looked at once
-        self._token, self._numbers = uuid.uuid4().hex, itertools.count()
+        self._token, self._numbers = os.urandom(16).hex(), itertools.count()
         self._clones = os.name == "posix"
 
     def absolute(self, uri: str) -> str:
@@ -192,6 +190,8 @@ class LocalFiles(Files):
                     error.errno, f"cannot hard-link ({error.strerror}); copy or reference it", source
                 ) from error
             return self.digest(path)
+        import hashlib  # takes long to load, and who only reads needs none
+
         reader, size = open_regular(source)
         try:
             if size <= _SMALL:

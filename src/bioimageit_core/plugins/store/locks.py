@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import getpass
 import logging
 import os
@@ -11,10 +12,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from bioimageit_core.core.exceptions import ConflictError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 __all__ = ["ExperimentLock"]
 
@@ -33,8 +36,13 @@ class ExperimentLock:
         self._owner = f"{directory}/lock.owner"
         self._threads = threading.RLock()
         self._depth = 0
-        self._processes = FileLock(self._path, thread_local=False)
         self._works = True
+
+    @functools.cached_property
+    def _processes(self) -> FileLock:
+        from filelock import FileLock  # takes long to import, and who only reads needs none
+
+        return FileLock(self._path, thread_local=False)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -57,6 +65,8 @@ class ExperimentLock:
                     self._processes.release()
 
     def _acquire(self) -> None:
+        from filelock import Timeout
+
         with contextlib.suppress(FileExistsError):
             os.mkdir(os.path.dirname(self._path))  # not its parents: where no experiment is, none is begun
         try:
