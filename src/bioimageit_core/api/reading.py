@@ -61,7 +61,9 @@ def copy_data(data: Data, destination: str, plugin: str) -> str:
 
 
 def read_data(uri: str, format_: Format) -> Any:
-    """Read a local file by the reader that its format names: an array, or a table as a pandas DataFrame.
+    """Read a local file by the reader that its format names: a lazy array, or a table as a pandas DataFrame.
+
+    An image is an `xarray.DataArray` of dask with those of the axes TCZYX that it has.
 
     Raises
     ------
@@ -76,10 +78,7 @@ def read_data(uri: str, format_: Format) -> Any:
     if not os.path.exists(path):
         raise NotFoundError("file", path)
     readers = {
-        "imagetiff": _read_tiff,
-        "imagezarr": _read_zarr,
-        "imagepng": _read_picture,
-        "imagejpeg": _read_picture,
+        **dict.fromkeys(("imagetiff", "imagezarr", "imagepng", "imagejpeg", "bioformat"), _read_image),
         "tablecsv": _read_csv,
         "tabletsv": _read_tsv,
         "arraycsv": _read_csv,
@@ -90,6 +89,8 @@ def read_data(uri: str, format_: Format) -> Any:
         raise UnsupportedError("this machine", f"read the format {format_.name!r} (reader {format_.reader!r})")
     try:
         return reader(path)
+    except UnsupportedError:
+        raise
     except ImportError as error:
         hint = "pip install 'bioimageit-core[toolbox]'"
         raise UnsupportedError("this machine", f"read {path!r}: {error.name} is not installed ({hint})") from error
@@ -97,23 +98,12 @@ def read_data(uri: str, format_: Format) -> Any:
         raise DataServiceError(f"{path!r} cannot be read as {format_.name}: {error}") from error
 
 
-def _read_tiff(path: str) -> Any:
-    import tifffile
+def _read_image(path: str) -> Any:
+    from bioimageit_core.images.reading import open_image
 
-    return tifffile.imread(path)
-
-
-def _read_zarr(path: str) -> Any:
-    import zarr
-
-    found = zarr.open(path, mode="r")
-    return found["0"] if isinstance(found, zarr.Group) and "0" in found else found
-
-
-def _read_picture(path: str) -> Any:
-    from skimage import io
-
-    return io.imread(path)
+    image = open_image(path)
+    missing = [axis for axis in "TCZ" if axis not in image.facts.axes]
+    return image.data.squeeze(missing, drop=True)
 
 
 def _read_csv(path: str) -> Any:

@@ -9,6 +9,7 @@ from bioimageit_core.api.data import DataRequests
 from bioimageit_core.api.deleting import DeletingRequests
 from bioimageit_core.api.exchanging import ExchangeRequests
 from bioimageit_core.api.experiments import ExperimentRequests
+from bioimageit_core.api.images import ImageRequests
 from bioimageit_core.api.keeping import KeepingRequests
 from bioimageit_core.api.moving import MovingRequests
 from bioimageit_core.api.paging import PagingRequests
@@ -26,6 +27,7 @@ class Request(
     DeletingRequests,
     MovingRequests,
     ExchangeRequests,
+    ImageRequests,
     ToolRequests,
 ):
     """Ask for anything to be done with data, tools and runs.

@@ -16,7 +16,7 @@ import numpy as np
 
 from .image import AXES, Array, Image, ImageError
 
-__all__ = ["read_image", "read_labels"]
+__all__ = ["imagej_facts", "read_image", "read_labels", "refuse_truncated"]
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LENGTH_UNITS = {
@@ -112,7 +112,7 @@ def _read_tiff(path: Path) -> Image:
         with _complaints("tifffile") as complaints, tifffile.TiffFile(path) as tif:
             if not tif.series:
                 raise ImageError(f"{path}: the TIFF holds no image")
-            _refuse_truncated(path, tif)
+            refuse_truncated(path, tif)
             series = tif.series[0]
             data, axes = series.asarray(), series.axes
             facts = _tiff_facts(tif)
@@ -126,7 +126,7 @@ def _read_tiff(path: Path) -> Image:
     return describe(data, axes, facts, str(path))
 
 
-def _refuse_truncated(path: Path, tif: Any) -> None:
+def refuse_truncated(path: Path, tif: Any) -> None:
     """Refuse a file that ends before its pixels do: some readers fill what is missing with zeros."""
     size = os.path.getsize(path)
     found = len(tif.pages)
@@ -151,7 +151,7 @@ def _tiff_facts(tif: Any) -> dict[str, Any]:
     if tif.is_ome:
         return _ome_facts(tifffile.xml2dict(tif.ome_metadata))
     if tif.is_imagej:
-        return _imagej_facts(tif)
+        return imagej_facts(tif)
     return {}
 
 
@@ -176,7 +176,7 @@ def _ome_facts(document: dict[str, Any]) -> dict[str, Any]:
     return {"sizes": sizes, "units": units, "channels": names, "name": str(image.get("Name", ""))}
 
 
-def _imagej_facts(tif: Any) -> dict[str, Any]:
+def imagej_facts(tif: Any) -> dict[str, Any]:
     """Take pixel sizes and units from what ImageJ writes: resolution tags, ``unit``, ``spacing``, ``finterval``."""
     metadata = tif.imagej_metadata or {}
     sizes: dict[str, float] = {}

@@ -15,12 +15,12 @@ import numpy as np
 
 from .image import Array, Image, ImageError
 
-__all__ = ["read_zarr", "write_zarr"]
+__all__ = ["LONG_UNITS", "SHORT_UNITS", "read_zarr", "write_zarr"]
 
-_LONG_UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter", "m": "meter",
+LONG_UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter", "m": "meter",
                "pm": "picometer", "Å": "angstrom", "in": "inch", "s": "second", "ms": "millisecond", "min": "minute",
                "h": "hour"}  # fmt: skip
-_SHORT_UNITS = {long: short for short, long in _LONG_UNITS.items()}
+SHORT_UNITS = {long: short for short, long in LONG_UNITS.items()}
 _LEVELS = 5
 _SMALLEST = 256
 
@@ -67,7 +67,7 @@ def _facts(scale: dict[str, Any], level: dict[str, Any], attributes: dict[str, A
         if isinstance(axis, dict) and axis.get("unit") and axis.get("type") in ("space", "time"):
             name = str(axis["name"]).upper()
             sizes[name] = float(factor)
-            units[name] = _SHORT_UNITS.get(str(axis["unit"]), str(axis["unit"]))
+            units[name] = SHORT_UNITS.get(str(axis["unit"]), str(axis["unit"]))
     channels = [str(channel.get("label", "")) for channel in attributes.get("omero", {}).get("channels", ())]
     return {"sizes": sizes, "units": units, "channels": channels, "name": str(scale.get("name", ""))}
 
@@ -128,7 +128,7 @@ def _metadata(image: Image, levels: int, version: str) -> dict[str, Any]:
     for axis in image.axes:
         entry = {"name": axis.lower(), "type": kinds.get(axis, "space")}
         if axis in image.pixel_sizes and axis in image.units:
-            entry["unit"] = _LONG_UNITS.get(image.units[axis], image.units[axis])
+            entry["unit"] = LONG_UNITS.get(image.units[axis], image.units[axis])
         axes.append(entry)
     datasets = []
     for number in range(levels):
