@@ -103,11 +103,7 @@ def _write(site: Site, experiment: Experiment, form: str, folder: str) -> str:
     """
     from bioimageit_core.exchange.exports import EXPORTS
 
-    if form == "ro-crate":
-        target = os.path.join(folder, "ro-crate.zip")
-        site.request.export_crate(experiment, target)
-        return target
     if form not in EXPORTS:
-        raise InvalidNameError("form", form, f"it is one of {', '.join(sorted({'ro-crate', *EXPORTS}))}")
-    target = os.path.join(folder, form)
+        raise InvalidNameError("form", form, f"it is one of {', '.join(sorted(EXPORTS))}")
+    target = os.path.join(folder, "ro-crate.zip" if form == "ro-crate" else form)
     return site.request.export(experiment, target, form).path or target
