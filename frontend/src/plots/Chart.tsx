@@ -1,0 +1,29 @@
+import * as Plot from "@observablehq/plot";
+import { useEffect, useRef } from "react";
+import { useSize } from "../ui/useSize";
+import type { Point } from "./table";
+
+interface Props {
+  label: string;
+  make: (width: number, height: number) => Plot.PlotOptions;
+  open: (did: string) => void;
+}
+
+/** A plot by Observable Plot; a click on a point opens the image that it was measured in. */
+export function Chart({ label, make, open }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const { width, height } = useSize(frame);
+  useEffect(() => {
+    const at = frame.current;
+    if (!at || width === 0) return;
+    const plot = Plot.plot({ className: "plot", ariaLabel: label, ...make(width, Math.max(280, height)) });
+    const click = () => {
+      const point = (plot as { value?: Point | null }).value;
+      if (point?.did) open(point.did);
+    };
+    plot.addEventListener("click", click);
+    at.replaceChildren(plot);
+    return () => plot.remove();
+  }, [width, height, make, open, label]);
+  return <div ref={frame} className="chart" />;
+}
