@@ -8,6 +8,8 @@ export interface Session {
   csrf: string | null;
   version: string;
   services: Record<string, string>;
+  /** How one can sign in; none where nobody need. */
+  sign_in: ("password" | "token" | "provider")[];
 }
 
 export interface Page<T> {

@@ -16,7 +16,7 @@ export function Shell() {
   const session = useSession();
   if (session.isPending) return <Loading />;
   if (session.error) return <Failure title="The server does not answer" error={session.error} />;
-  if (!session.data.role) return <SignIn />;
+  if (!session.data.role) return <SignIn ways={session.data.sign_in} />;
   return <Page />;
 }
 

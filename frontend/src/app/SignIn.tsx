@@ -1,21 +1,23 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button, Form, Input, Label, TextField } from "react-aria-components";
-import { send } from "../api/client";
+import { send, urlOf } from "../api/client";
 import { loadSession } from "../api/queries";
+import type { Session } from "../api/types";
 import { Failure } from "../ui/Failure";
 
-export function SignIn() {
+/** Name and password, the server's token, or a provider that knows who one is: as the server wants it. */
+export function SignIn({ ways }: { ways: Session["sign_in"] }) {
   const client = useQueryClient();
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const given = new FormData(event.currentTarget);
+    const given = Object.fromEntries([...new FormData(event.currentTarget)].filter(([, value]) => value !== ""));
     setBusy(true);
     setError(null);
     try {
-      await send("POST", "/session", { name: given.get("name"), password: given.get("password") });
+      await send("POST", "/session", given);
       await loadSession();
       await client.resetQueries();
     } catch (problem) {
@@ -24,6 +26,7 @@ export function SignIn() {
       setBusy(false);
     }
   };
+  const hasPassword = ways.includes("password");
   return (
     <main className="sign-in">
       <Form onSubmit={submit} className="card sign-in-card">
@@ -31,17 +34,40 @@ export function SignIn() {
           <img src="./icon.svg" alt="" width={28} height={28} /> BioImageIT
         </h1>
         {error ? <Failure title="Not signed in" error={error} /> : null}
-        <TextField name="name" isRequired autoFocus autoComplete="username" className="field">
-          <Label>Name</Label>
-          <Input className="input" />
-        </TextField>
-        <TextField name="password" type="password" isRequired autoComplete="current-password" className="field">
-          <Label>Password</Label>
-          <Input className="input" />
-        </TextField>
-        <Button type="submit" className="button button-primary" isDisabled={isBusy}>
-          Sign in
-        </Button>
+        {hasPassword ? (
+          <>
+            <TextField
+              name="name"
+              isRequired={!ways.includes("token")}
+              autoFocus
+              autoComplete="username"
+              className="field"
+            >
+              <Label>Name</Label>
+              <Input className="input" />
+            </TextField>
+            <TextField name="password" type="password" autoComplete="current-password" className="field">
+              <Label>Password</Label>
+              <Input className="input" />
+            </TextField>
+          </>
+        ) : null}
+        {ways.includes("token") ? (
+          <TextField name="token" type="password" isRequired={!hasPassword} autoComplete="off" className="field">
+            <Label>{hasPassword ? "Or the token of this server" : "Token of this server"}</Label>
+            <Input className="input" />
+          </TextField>
+        ) : null}
+        {hasPassword || ways.includes("token") ? (
+          <Button type="submit" className="button button-primary" isDisabled={isBusy}>
+            Sign in
+          </Button>
+        ) : null}
+        {ways.includes("provider") ? (
+          <a className="button" href={urlOf("/session/provider")}>
+            Sign in with the provider
+          </a>
+        ) : null}
       </Form>
     </main>
   );
