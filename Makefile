@@ -9,12 +9,12 @@ EXAMPLES := examples/bioimageit_onefile examples/bioimageit_nice examples/bioima
 PYTEST := $(CURDIR)/$(BIN)/pytest -q -n auto --dist worksteal
 export UV_LINK_MODE ?= copy
 
-.PHONY: demo test check lint types layers security docs unit coverage format fuzz bench services clean
+.PHONY: demo test check lint types layers security docs web unit coverage format fuzz bench services clean
 
 demo: $(VENV)/.demo
 	$(BIN)/bioimageit demo
 
-test: services check unit
+test: services check web unit
 
 check: lint types layers security docs
 
@@ -36,6 +36,10 @@ security: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/zensical build --clean --strict
+
+# what `bioimageit serve` shows, from frontend/; without npm there is none, and tests that need it are skipped
+web:
+	$(PYTHON) scripts/build_page.py
 
 unit: $(VENV)/.dev
 	$(PYTEST) tests examples
@@ -83,4 +87,4 @@ $(VENV)/.dev: pyproject.toml $(PLUGINS:%=%/pyproject.toml) $(EXAMPLES:%=%/pyproj
 	touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) .uv .mypy_cache .ruff_cache .pytest_cache site
+	rm -rf $(VENV) .uv .mypy_cache .ruff_cache .pytest_cache site frontend/node_modules src/bioimageit_core/web/static

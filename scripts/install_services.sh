@@ -15,7 +15,11 @@ wanted=(
     "busybox-static:/bin/busybox"
     "slurm-wlm:/usr/bin/sbatch"
     "munge:/usr/sbin/munged"
+    "chromium:/usr/bin/chromium"
 )
+
+# what comes from elsewhere too: a command, then the packages that have it
+command -v npm > /dev/null || wanted+=("nodejs:/usr/bin/node" "npm:/usr/bin/npm")
 
 missing=()
 for entry in "${wanted[@]}"; do

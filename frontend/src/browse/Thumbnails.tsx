@@ -38,7 +38,7 @@ export function Thumbnails({ items, selection, size, open }: Props) {
   const last = ((visible.at(-1)?.index ?? 0) + 1) * columns;
   const { reach } = items;
   useEffect(() => reach(last), [reach, last]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are kept until they are measured anew
+  // sizes are kept until they are measured anew
   useEffect(() => virtualizer.measure(), [rowHeight, virtualizer]);
   const activeRow = Math.floor(selection.active / columns);
   useEffect(() => {

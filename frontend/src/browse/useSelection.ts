@@ -24,7 +24,7 @@ export function useSelection(items: Items, place: string): Selection {
     setIds(new Set());
     setAll(false);
   }, []);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another place is another selection
+  // another place is another selection
   useEffect(() => {
     clear();
     setActive(0);

@@ -75,7 +75,6 @@ function Repeat({
     <fieldset className="fieldset">
       <legend>{title}</legend>
       {value.map((one, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a repeat is its place
         <div className="case repeat" key={index}>
           <div className="grow">
             <Fields

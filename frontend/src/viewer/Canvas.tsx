@@ -31,7 +31,7 @@ export function Canvas({ panes, z, t, isLinked }: Props) {
     () => setLooks(panes.map((pane) => fitted(pane.source, paneWidth, paneHeight))),
     [panes, paneWidth, paneHeight],
   );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another image is looked at anew, another contrast is not
+  // another image is looked at anew, another contrast is not
   useEffect(() => {
     if (width > 0) fit();
   }, [sources, width > 0, isStacked]);
@@ -110,7 +110,6 @@ export function Canvas({ panes, z, t, isLinked }: Props) {
       {isReady
         ? panes.map((pane, index) => (
             <ScaleBar
-              // biome-ignore lint/suspicious/noArrayIndexKey: a pane is its place
               key={index}
               pane={pane}
               zoom={looks[index]?.zoom ?? 0}

@@ -10,12 +10,7 @@ export function Channels({ title, opened }: { title: string; opened: Opened }) {
     <section className="panel">
       <h3>{title}</h3>
       {opened.channels.map((channel, index) => (
-        <One
-          // biome-ignore lint/suspicious/noArrayIndexKey: a channel is its place
-          key={index}
-          channel={channel}
-          onChange={(change) => opened.setChannel(index, change)}
-        />
+        <One key={index} channel={channel} onChange={(change) => opened.setChannel(index, change)} />
       ))}
     </section>
   );
