@@ -11,7 +11,8 @@ from typing import Any
 from bioimageit_core.core.exceptions import DataServiceError, DocumentError
 from bioimageit_core.core.json_text import decode, encode
 from bioimageit_core.core.records import Document
-from bioimageit_core.plugins.store.documents import Documents
+from bioimageit_core.plugins.store.documents import Documents, guarded
+from bioimageit_core.plugins.store.files import Write
 
 __all__ = ["Annotated", "annotate"]
 
@@ -60,22 +61,35 @@ def _annotate_some(
 ) -> tuple[list[Annotated], Exception | None]:
     """Return what was done, and why not the rest."""
     done: list[Annotated] = []
-    for md_uri, wanted in pairs:
-        try:
+    later: list[tuple[str, Mapping[str, Any]]] = []  # once more, with patience, and with words for what is the matter
+    made: list[Annotated] = []
+    try:
+        for md_uri, wanted in pairs:
             try:
-                changed = _annotate_one(documents, temp, md_uri, wanted)
-            except (OSError, DataServiceError):  # once more, with patience, and with words for what is the matter
-                changed = _annotate_patiently(documents, temp, md_uri, wanted)
-        except Exception as error:  # noqa: BLE001 - raised by `annotate`
-            return done, error
-        if changed is not None:
-            done.append(changed)
+                if (change := _annotation(documents, md_uri, wanted)) is not None:
+                    made.append(change)
+            except (OSError, DataServiceError):
+                later.append((md_uri, wanted))
+        writes = [Write(each.md_uri, each.content, each.before) for each in made]
+        for change, written in zip(made, documents.files.write_together(writes, temp) if made else [], strict=True):
+            if isinstance(written, OSError):
+                later.append((change.md_uri, change.new))
+            else:
+                change.signature = written
+                done.append(change)
+        for md_uri, wanted in later:
+            if (patient := _annotate_patiently(documents, temp, md_uri, wanted)) is not None:
+                done.append(patient)
+    except OSError as error:
+        return done, guarded(error, "annotate")
+    except Exception as error:  # noqa: BLE001 - raised by `annotate`
+        return done, error
     return done, None
 
 
-def _annotate_one(documents: Documents, temp: str, md_uri: str, wanted: Mapping[str, Any]) -> Annotated | None:
-    files = documents.files
-    content, version = files.read_version(md_uri)
+def _annotation(documents: Documents, md_uri: str, wanted: Mapping[str, Any]) -> Annotated | None:
+    """Say what a document is to be; None where it is that already."""
+    content, version = documents.files.read_version(md_uri)
     document = decode(content, md_uri)
     stored = document.get("key_value_pairs")
     if not isinstance(stored, dict):
@@ -89,13 +103,11 @@ def _annotate_one(documents: Documents, temp: str, md_uri: str, wanted: Mapping[
             stored.pop(key, None)
         else:
             stored[key] = value
-    content = encode(document)
-    signature = files.write(md_uri, content, temp, expected=version, sync=False)
-    return Annotated(md_uri, old, new, version, signature, content)
+    return Annotated(md_uri, old, new, version, None, encode(document))
 
 
 def _annotate_patiently(documents: Documents, temp: str, md_uri: str, wanted: Mapping[str, Any]) -> Annotated | None:
-    changed = documents.edit(md_uri, functools.partial(_with_pairs, pairs=wanted), temp, "raw data", sync=False)
+    changed = documents.edit(md_uri, functools.partial(_with_pairs, pairs=wanted), temp, "raw data")
     if changed is None:
         return None
     stored = changed[0].get("key_value_pairs", {})

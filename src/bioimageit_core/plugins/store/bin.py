@@ -134,7 +134,7 @@ def move_in(entry: Entry) -> None:
     for path in entry.record.moves:
         here, there = join(entry.root, path), join(entry.place, path)
         if entry.files.exists(here) and not entry.files.exists(there):
-            entry.files.move(here, there)
+            entry.files.move(here, there, sync=False)
 
 
 def move_back(entry: Entry) -> None:
@@ -151,8 +151,8 @@ def move_back(entry: Entry) -> None:
             raise ConflictError(f"{join(entry.root, path)} is there again; move or delete it, then restore")
         if "/" in path and not entry.files.exists(parent(join(entry.root, path))):
             raise ConflictError(f"{parent(join(entry.root, path))} is not there; restore it first")
-    for path in waiting:
-        entry.files.move(join(entry.place, path), join(entry.root, path))
+    for path in reversed(waiting):
+        entry.files.move(join(entry.place, path), join(entry.root, path), sync=False)
 
 
 def _is_taken(files: Files, uri: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from bioimageit_core.plugins.store.trash import Trash
 __all__ = ["Checker"]
 
 Progress = Callable[[int, int], None]
+_PASSES = 4
 
 
 @dataclass
@@ -101,7 +103,8 @@ class Checker:
                 yield Finding("missing document", md_uri, f"listed in {name_of(folder.md_uri)}, and not there")
                 continue
             except BioImageITError as error:
-                yield Finding("unreadable document", md_uri, str(error))
+                is_torn = md_uri not in listed and _is_torn(said)
+                yield Finding("leftover" if is_torn else "unreadable document", md_uri, str(error), repairable=is_torn)
                 stem = name_of(md_uri).removesuffix(MD_SUFFIX)
                 folder.described |= {name for name in folder.names if name == stem or os.path.splitext(name)[0] == stem}
                 continue
@@ -135,13 +138,13 @@ class Checker:
                 yield Finding("leftover", join(place, name), "left by an interrupted write", repairable=True)
 
     def _contents(
-        self, folders: list[_Folder], sums: dict[str, Stored], content: bool, progress: Progress | None
+        self, folders: list[_Folder], sums: dict[str, tuple[Stored, ...]], content: bool, progress: Progress | None
     ) -> Iterator[Finding]:
         data = [item for folder in folders for item in folder.data.values()]
 
         def look(item: RawData | ProcessedData) -> Finding | None:
             said = item.extra.get(REFERENCE) if isinstance(item.extra.get(REFERENCE), dict) else None
-            known = Stored(int(said["size"]), str(said["sha256"])) if said else sums.get(item.uri)
+            known = (Stored(int(said["size"]), str(said["sha256"])),) if said else sums.get(item.uri, ())
             return self._look(item, known, content)
 
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
@@ -151,16 +154,14 @@ class Checker:
                 if finding:
                     yield finding
 
-    def _look(self, item: RawData | ProcessedData, known: Stored | None, content: bool) -> Finding | None:
+    def _look(self, item: RawData | ProcessedData, known: tuple[Stored, ...], content: bool) -> Finding | None:
         try:
             if not self._files.exists(item.uri):
                 return Finding("missing file", item.uri, f"described by {name_of(item.md_uri)}, and not there")
             if known and content:
                 found = self._files.digest(item.uri)
-                if found.size != known.size:
-                    return Finding("checksum", item.uri, f"has {found.size} bytes, had {known.size}")
-                if found.sha256 != known.sha256:
-                    return Finding("checksum", item.uri, f"its content changed: SHA-256 was {known.sha256[:12]}…")
+                if found not in known:
+                    return _changed(item.uri, found, known[-1])
         except OSError as error:
             return Finding("unreadable file", item.uri, error.strerror or str(error))
         return None
@@ -171,8 +172,11 @@ class Checker:
         with self._files.lock(layout.ours):
             for entry in Trash(self._documents, self._listings, self._journal, layout).finish():
                 yield f"finished {entry.record.state} {entry.record.what}"
-            for finding in [finding for finding in self.check(md_uri, content=False) if finding.repairable]:
-                yield self._mend(layout, finding)
+            for _ in range(_PASSES):  # what one repair uncovers the next one mends
+                found = [finding for finding in self.check(md_uri, content=False) if finding.repairable]
+                yield from [self._mend(layout, finding) for finding in found]
+                if not found:
+                    break
             experiment = self._documents.read(Experiment, layout.experiment)
             for info in [experiment.raw_dataset, *experiment.processed_datasets]:
                 self._listings.flush(info.url)
@@ -186,7 +190,7 @@ class Checker:
             return self._list_dataset(layout, uri)
         if finding.kind == "orphan file" and parent(uri) == join(layout.root, DATA):
             return self._describe(layout, uri)
-        if finding.kind == "leftover":
+        if finding.kind == "leftover" and not uri.endswith(MD_SUFFIX):
             self._files.remove(uri)
             return f"removed {uri}"
         self._files.move(uri, join(layout.trash, f"{generate_uuid()}-{name_of(uri)}"))
@@ -198,7 +202,7 @@ class Checker:
         document = next(name for name in (RAW_DATASET, PROCESSED_DATASET) if self._files.exists(join(directory, name)))
         uuid = self._documents.load(md_uri).get("uuid", "")
         listing = self._listings.open(join(directory, document))
-        self._listings.add(listing, [Container(md_uri, uuid)], [])
+        self._listings.add(listing, [Container(md_uri, uuid)], [name_of(md_uri)])
 
     def _list_dataset(self, layout: Layout, md_uri: str) -> str:
         dataset = self._documents.load(md_uri, "dataset")
@@ -227,3 +231,18 @@ class Checker:
         self._journal.append(layout, [line])
         self._listings.add(listing, [Container(data.md_uri, data.uuid)], [name_of(uri)])
         return f"described {uri}"
+
+
+def _is_torn(content: bytes) -> bool:
+    """Say whether a document was cut off: what another program means by whole JSON is for people to judge."""
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _changed(uri: str, found: Stored, known: Stored) -> Finding:
+    if found.size != known.size:
+        return Finding("checksum", uri, f"has {found.size} bytes, had {known.size}")
+    return Finding("checksum", uri, f"its content changed: SHA-256 was {known.sha256[:12]}…")

@@ -36,7 +36,7 @@ class DeletingStore(StoreBase):
                     return entry.described()
             with self._held(layout):
                 entry = trash.new(f"experiment {self._title(layout)!r}")
-                size = sum(stored.size for stored in self.journal.checksums(layout).values())
+                size = sum(known[-1].size for known in self.journal.checksums(layout).values())
                 uuid = str(self.documents.load(layout.experiment).get("uuid", ""))
                 entry.record.content = [Content(uuid, self._title(layout), f"{folder}/{EXPERIMENT}", "", size)]
                 entry.record.moves = [folder]

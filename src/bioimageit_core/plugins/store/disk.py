@@ -9,7 +9,16 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-__all__ = ["in_made_directory", "move_new", "sync_directory", "sync_file", "sync_filesystem", "tree", "unlink"]
+__all__ = [
+    "in_made_directory",
+    "make_dirs",
+    "move_new",
+    "sync_directory",
+    "sync_file",
+    "sync_filesystem",
+    "tree",
+    "unlink",
+]
 
 _T = TypeVar("_T")
 
@@ -60,6 +69,18 @@ def in_made_directory(path: str, operation: Callable[[], _T]) -> _T:
             raise
         os.makedirs(directory, exist_ok=True)
         return operation()
+
+
+def make_dirs(path: str) -> list[str]:
+    """Make a directory and its parents, and return those in which an entry was made, the innermost first."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for directory in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # made by another process meanwhile
+            os.mkdir(directory)
+    return [os.path.dirname(directory) for directory in missing]
 
 
 def unlink(path: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["MODES", "Changed", "Entry", "Files", "Incoming", "Progress", "Stored"]
+__all__ = ["MODES", "Changed", "Entry", "Files", "Incoming", "Progress", "Stored", "Write"]
 
 MODES = ("copy", "link", "reference")
 """How a source file gets into an experiment: copied, hard-linked, or left where it lies."""
@@ -50,6 +50,15 @@ class Incoming:
     is_dir: bool
     room: str = ""
     """The directory that `staging` made for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A file that is to be replaced, if it still has the version `expected`."""
+
+    uri: str
+    content: bytes
+    expected: object
 
 
 class Files(ABC):
@@ -99,6 +108,19 @@ class Files(ABC):
         without it, when `sync` was called. Returns the new signature where it is known without asking again.
         """
 
+    def write_together(self, writes: Sequence[Write], temp: str) -> list[object]:
+        """Replace several files; where writes are made durable, all contents are on the disk before the first is.
+
+        Returns for each what `write` does, or the `OSError` for which it was not replaced.
+        """
+        done: list[object] = []
+        for each in writes:
+            try:
+                done.append(self.write(each.uri, each.content, temp, expected=each.expected, sync=False))
+            except OSError as error:
+                done.append(error)
+        return done
+
     @abstractmethod
     def make_dir(self, uri: str) -> None:
         """Make a directory and its parents; nothing happens if it is there."""
@@ -138,7 +160,7 @@ class Files(ABC):
         """Copy a file or directory to a local path."""
 
     @abstractmethod
-    def move(self, uri: str, destination: str) -> None:
+    def move(self, uri: str, destination: str, *, sync: bool = True) -> None:
         """Move a file or directory within the filesystem."""
 
     @abstractmethod

@@ -280,7 +280,7 @@ class FsspecFiles(Files):
             system.get_file(found, target)
 
     @told
-    def move(self, uri: str, destination: str) -> None:
+    def move(self, uri: str, destination: str, *, sync: bool = True) -> None:
         system, path = self.systems.at(uri)
         _, target = self.systems.at(destination)
         if protocol_of(uri) not in OBJECT_STORES:

@@ -9,10 +9,10 @@ import msgspec
 
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
 from bioimageit_core.core.paths import MD_SUFFIX, absolute_path, is_within, join, relative_path
-from bioimageit_core.core.records import Document
 from bioimageit_core.plugins.changes import HistoryEntry, HistoryPage, Kept, Undone
+from bioimageit_core.plugins.store.annotations import Annotated, annotate
 from bioimageit_core.plugins.store.documents import Documents
-from bioimageit_core.plugins.store.journal import Journal, new_change
+from bioimageit_core.plugins.store.journal import REPLACING, Journal, new_change
 from bioimageit_core.plugins.store.layout import DATA, Layout
 
 __all__ = ["History"]
@@ -74,7 +74,7 @@ class History:
                 _note_undo(line, undone)
             if (until is not None and place >= until) or needle not in line:
                 continue
-            if (record := _record(line)) is None:
+            if (record := _record(line)) is None or record["op"] == REPLACING:
                 continue
             batch = str(record.get("batch", ""))
             if not (batch and found and found[-1].batch == batch):
@@ -97,30 +97,45 @@ class History:
             The change was taken back already, or is no annotation.
         """
         batch, lines = self._annotation(layout, change)
-        undo, kept, told, count = new_change(), [], [], 0
-        try:
-            for record in lines:
+        undo, kept, count = new_change(), [], 0
+        for start in range(0, len(lines), _CHUNK):
+            pairs: dict[str, dict[str, Any]] = {}
+            for record in lines[start : start + _CHUNK]:
                 md_uri = self._document(layout, record)
-                old, new = _values(record)
-                taken = _Taken(old, new)
-                try:
-                    changed = self._documents.edit(md_uri, taken.back, layout.temp, "raw data", sync=False)
-                except NotFoundError:  # deleted since
-                    kept += [Kept(md_uri, key, value, None) for key, value in new.items()]
-                    continue
-                kept += [Kept(md_uri, key, new[key], found) for key, found in taken.kept.items()]
-                if changed:
-                    count += 1
-                    new = {key: old.get(key) for key in taken.replaced}
-                    told.append(
-                        self._journal.line(layout, "undo", md_uri, batch=undo, of=batch, old=taken.replaced, new=new)
-                    )
-                if len(told) == _CHUNK:
-                    self._journal.append(layout, told)
-                    told = []
-        finally:
-            self._journal.append(layout, told)
+                back, left = self._to_take_back(md_uri, *_values(record))
+                kept += left
+                if back:
+                    pairs[md_uri] = back
+            changed = [each for some in annotate(self._documents, layout.temp, pairs) for each in some]
+            count += len(changed)
+            self._documents.files.sync(layout.root)  # so that the journal never knows more than the documents
+            self._tell(layout, undo, batch, changed, is_last=start + _CHUNK >= len(lines))
         return Undone(batch, count, tuple(kept))
+
+    def _to_take_back(self, md_uri: str, old: dict[str, Any], new: dict[str, Any]) -> tuple[dict[str, Any], list[Kept]]:
+        """Give each value that is still what the change wrote the value from before it; leave the others."""
+        try:
+            pairs = self._documents.load(md_uri, "raw data").get("key_value_pairs") or {}
+        except NotFoundError:  # deleted since
+            return {}, [Kept(md_uri, key, value, None) for key, value in new.items()]
+        back: dict[str, Any] = {}
+        kept = []
+        for key, written in new.items():
+            found, before = pairs.get(key), old.get(key)
+            if found == written:
+                back[key] = before
+            elif found != before:
+                kept.append(Kept(md_uri, key, written, found))
+        return back, kept
+
+    def _tell(self, layout: Layout, undo: str, of: str, changed: list[Annotated], *, is_last: bool) -> None:
+        lines = []
+        for each in changed:
+            # where the mark is missing, the undo was interrupted and can be done again
+            mark = {"last": True} if is_last and each is changed[-1] else {}
+            facts: dict[str, Any] = {"of": of, "old": each.old, "new": each.new, **mark}
+            lines.append(self._journal.line(layout, "undo", each.md_uri, batch=undo, **facts))
+        self._journal.append(layout, lines, sync=False)
 
     def _annotation(self, layout: Layout, change: str) -> tuple[str, list[dict[str, Any]]]:
         """Find the lines of a change that can be taken back, in their order."""
@@ -153,33 +168,6 @@ class History:
         return md_uri
 
 
-class _Taken:
-    """What an undo finds in one document."""
-
-    def __init__(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        self._old = old
-        self._new = new
-
-    def back(self, document: Document) -> Document:
-        """Give each value that is what the change wrote the value from before it; leave the others."""
-        pairs = dict(document.get("key_value_pairs") or {})
-        self.kept: dict[str, Any] = {}
-        self.replaced: dict[str, Any] = {}
-        for key, written in self._new.items():
-            found, before = pairs.get(key), self._old.get(key)
-            if found == before:
-                continue
-            if found != written:
-                self.kept[key] = found
-                continue
-            self.replaced[key] = found
-            if before is None:
-                del pairs[key]
-            else:
-                pairs[key] = before
-        return {**document, "key_value_pairs": pairs} if self.replaced else document
-
-
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
         record = msgspec.json.decode(line)
@@ -201,9 +189,9 @@ def _is_annotation(record: dict[str, Any]) -> bool:
 
 
 def _note_undo(line: bytes, undone: set[str]) -> None:
-    """Remember what an undo took back, unless it was taken back itself; lines come newest first."""
+    """Remember what an undo took back to its end, unless it was taken back itself; lines come newest first."""
     record = _record(line)
-    if record and record["op"] == "undo" and record.get("batch") not in undone:
+    if record and record["op"] == "undo" and record.get("last") and record.get("batch") not in undone:
         undone.add(str(record.get("of", "")))
 
 

@@ -26,7 +26,7 @@ from bioimageit_core.plugins.store.content import digest_path, is_path
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
 from bioimageit_core.plugins.store.files import MODES, Incoming, Progress, Stored
 from bioimageit_core.plugins.store.forms import Form, Written
-from bioimageit_core.plugins.store.journal import Journal, new_change, now
+from bioimageit_core.plugins.store.journal import REPLACING, Journal, new_change, now
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
 
@@ -301,6 +301,7 @@ class Importer:
         data.author, data.date, data.format = source.author, source.date, source.format
         data.key_value_pairs.update(source.key_value_pairs)
         if is_ours:
+            self._journal.append(self._layout, [self._line(REPLACING, data, incoming.stored)])
             self._exchange(incoming, uri, trash, source.path)
         else:
             self._place(incoming, uri, mode, source.path, sync)
@@ -324,7 +325,7 @@ class Importer:
         if not batch.items:
             return []
         try:
-            self._journal.append(self._layout, batch.lines)
+            self._journal.append(self._layout, batch.lines, sync=sync)
             self._listings.add(self._listing, batch.items, batch.names, sync=sync, flush=flush)
         except BaseException:
             self._listings.forget(self._dataset)  # what we believed to be listed is not

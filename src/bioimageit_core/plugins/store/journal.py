@@ -16,9 +16,12 @@ from bioimageit_core.core.paths import join, relative_path
 from bioimageit_core.plugins.store.files import Files, Stored
 from bioimageit_core.plugins.store.layout import Layout
 
-__all__ = ["Journal", "changes_between", "new_change", "now"]
+__all__ = ["REPLACING", "Journal", "changes_between", "new_change", "now"]
 
 _BELOW = re.compile(r"/([^/\\.][^/\\]*(?:/[^/\\.][^/\\]*)*)")
+
+REPLACING = "replacing"
+"""The operation of a line that is written before a file is exchanged: either content is right until another line."""
 
 
 def new_change() -> str:
@@ -66,21 +69,27 @@ class Journal:
         file = {"file": _relative(layout, uri), "size": stored.size, "sha256": stored.sha256}
         return self.line(layout, operation, md_uri, batch=batch, time=time, uuid=uuid, **file)
 
-    def append(self, layout: Layout, lines: Iterable[bytes]) -> None:
+    def append(self, layout: Layout, lines: Iterable[bytes], *, sync: bool = True) -> None:
         """Add lines."""
         if content := b"".join(lines):
-            self._files.append(layout.journal, content, sync=False)
+            self._files.append(layout.journal, content, sync=sync)
 
     def read(self, layout: Layout, since: str = "") -> tuple[Iterator[dict[str, Any]], str]:
         """Give the lines after a position, oldest first, and the position after them."""
         content, position = self._files.read_log(layout.journal, since)
         return _records(content), position
 
-    def checksums(self, layout: Layout) -> dict[str, Stored]:
-        """Return what is said of data files, by URI: the last word on each."""
+    def checksums(self, layout: Layout) -> dict[str, tuple[Stored, ...]]:
+        """Return what is said of data files, by URI: the last word, or two where a replacing was interrupted."""
         lines, _ = self.read(layout)
-        about = (r for r in lines if "sha256" in r and "file" in r)
-        return {join(layout.root, r["file"]): Stored(r["size"], r["sha256"]) for r in about}
+        found: dict[str, tuple[Stored, ...]] = {}
+        for record in lines:
+            file, size, sha256 = record.get("file"), record.get("size"), record.get("sha256")
+            if isinstance(file, str) and isinstance(size, int) and isinstance(sha256, str):
+                uri = join(layout.root, file)
+                before = found.get(uri, ())[-1:] if record.get("op") == REPLACING else ()
+                found[uri] = (*before, Stored(size, sha256))
+        return found
 
     def lines_back(self, layout: Layout) -> Iterator[tuple[int, bytes]]:
         """Give all lines, newest first, each with its place; as bytes, because most are not looked at closer."""

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from bioimageit_core.plugins.store.content import (
@@ -27,6 +27,7 @@ from bioimageit_core.plugins.store.content import (
 )
 from bioimageit_core.plugins.store.disk import (
     in_made_directory,
+    make_dirs,
     move_new,
     sync_directory,
     sync_file,
@@ -34,7 +35,7 @@ from bioimageit_core.plugins.store.disk import (
     tree,
     unlink,
 )
-from bioimageit_core.plugins.store.files import Changed, Entry, Files, Incoming, Progress, Stored
+from bioimageit_core.plugins.store.files import Changed, Entry, Files, Incoming, Progress, Stored, Write
 from bioimageit_core.plugins.store.locks import ExperimentLock
 
 __all__ = ["LocalFiles"]
@@ -145,6 +146,32 @@ class LocalFiles(Files):
             sync_directory(os.path.dirname(uri))
         return signature
 
+    def write_together(self, writes: Sequence[Write], temp: str) -> list[object]:
+        paths = [self._temporary(temp) for _ in writes]
+        try:
+            signatures = [
+                self._write_file(path, each.content, sync=False) for path, each in zip(paths, writes, strict=True)
+            ]
+            if self.durable:
+                sync_filesystem(os.path.dirname(paths[0]))
+        except BaseException:
+            for path in paths:
+                unlink(path)
+            raise
+        done = zip(paths, writes, signatures, strict=True)
+        return [self._put(path, each) or signature for path, each, signature in done]
+
+    def _put(self, path: str, write: Write) -> OSError | None:
+        """Move what is written to its place; return why not."""
+        try:
+            if self.signature(write.uri) != write.expected:
+                raise Changed(errno.EBUSY, "was changed meanwhile", write.uri)
+            os.replace(path, write.uri)
+        except OSError as error:
+            unlink(path)
+            return error
+        return None
+
     def _temporary(self, temp: str) -> str:
         return f"{temp}/{self._token}-{os.getpid()}-{next(self._numbers)}"
 
@@ -163,7 +190,12 @@ class LocalFiles(Files):
             os.close(descriptor)
 
     def make_dir(self, uri: str) -> None:
-        os.makedirs(uri, exist_ok=True)
+        self._sync_directories(make_dirs(uri))
+
+    def _sync_directories(self, directories: Iterable[str]) -> None:
+        if self.durable:
+            for directory in dict.fromkeys(directories):
+                sync_directory(directory or ".")
 
     def take_in(self, source: str, temp: str, mode: str) -> Incoming:
         path, is_dir = self._temporary(temp), False
@@ -304,8 +336,11 @@ class LocalFiles(Files):
         else:
             shutil.copyfile(uri, destination)
 
-    def move(self, uri: str, destination: str) -> None:
-        in_made_directory(destination, lambda: os.rename(uri, destination))
+    def move(self, uri: str, destination: str, *, sync: bool = True) -> None:
+        made = make_dirs(os.path.dirname(destination))
+        os.rename(uri, destination)
+        if sync:
+            self._sync_directories([os.path.dirname(destination), *made, os.path.dirname(uri)])
 
     def remove(self, uri: str) -> None:
         if os.path.isdir(uri) and not os.path.islink(uri):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bioimageit_core.containers import Container, Experiment, RawData
@@ -29,7 +30,8 @@ from bioimageit_core.plugins.store.layout import Layout
 __all__ = ["RawDataStore"]
 
 _LARGE = 32 * 1024 * 1024  # bytes from which the user hears how much has arrived
-_BATCH = 256  # files between two releases of the lock, documents between two additions to the journal
+_BATCH = 1024  # files between two releases of the lock, which are made durable together
+_BATCH_BYTES = 256 * 1024 * 1024
 
 
 @told
@@ -124,16 +126,17 @@ class RawDataStore(StoreBase):
             except (InvalidNameError, ConflictError) as error:
                 refused.append(error)
 
-        for start in range(0, len(paths), _BATCH):
+        for batch in _batches(paths):
             with self._held(layout):
                 importer.start()
                 try:
-                    for number, path in enumerate(paths[start : start + _BATCH], start):
+                    for number, path in batch:
                         take(number, path)
                 finally:
+                    self._sync(layout)  # what is listed is on the disk
                     self._wrote(dataset, importer.finish(sync=False, flush=False))
         with self._held(layout):
-            self.listings.flush(dataset, sync=False)
+            self.listings.flush(dataset)
             self._wrote(dataset, [])
             self._sync(layout)
         _tell(observers, len(paths), len(paths), "")
@@ -175,11 +178,26 @@ class RawDataStore(StoreBase):
                 self.journal.line(layout, "annotate", each.md_uri, batch=batch, time=time, old=each.old, new=each.new)
                 for each in some
             ]
-            self.journal.append(layout, lines)
+            self.journal.append(layout, lines, sync=False)
             self._annotated(some)
 
     def _annotated(self, changed: Sequence[Annotated]) -> None:
         """Hear of documents that just got other annotations."""
+
+
+def _batches(paths: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
+    """Give paths with their numbers, so many that together they are neither many nor large."""
+    batch: list[tuple[int, str]] = []
+    size = 0
+    for number, path in enumerate(paths):
+        batch.append((number, path))
+        with contextlib.suppress(OSError):
+            size += os.stat(path).st_size
+        if len(batch) == _BATCH or size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _text(path: str) -> str:

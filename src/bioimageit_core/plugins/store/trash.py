@@ -71,7 +71,7 @@ class Trash:
             self._tell(entry, "delete")
         except Exception:
             self._put_back(entry)  # where that fails too, a check tells, and a repair finishes
-            self._files.remove(entry.place)
+            self._drop(entry)
             raise
         entry.save("deleted", self._layout.temp)
         return entry.described()
@@ -113,8 +113,8 @@ class Trash:
                 record.listed.append(Listed(path, "urls", places[md_uri], links[places[md_uri]]))
                 content = self._content(md_uri)
                 record.content.append(content)
-                # the document last: while it is there a check can say what became of the file
-                record.moves += [path for path in (content.file, content.md) if path]
+                # the document first: a file without one is an orphan, a document without its file a loss
+                record.moves += [path for path in (content.md, content.file) if path]
 
     def _dataset(self, folder: str) -> str:
         experiment = self._documents.read(Experiment, self._layout.experiment)
@@ -135,10 +135,11 @@ class Trash:
             return Content(data.uuid, data.name, md, "", int(said["size"]), str(said["sha256"]))
         if not is_within(data.uri, self._layout.root) or not self._files.exists(data.uri):
             return Content(data.uuid, data.name, md)
-        stored = self._sums().get(data.uri) or self._files.digest(data.uri)
+        known = self._sums().get(data.uri, ())
+        stored = known[0] if len(known) == 1 else self._files.digest(data.uri)
         return Content(data.uuid, data.name, md, self._relative(data.uri), stored.size, stored.sha256)
 
-    def _sums(self) -> dict[str, Stored]:
+    def _sums(self) -> dict[str, tuple[Stored, ...]]:
         if not hasattr(self, "_known_sums"):
             self._known_sums = self._journal.checksums(self._layout)
         return self._known_sums
@@ -149,10 +150,12 @@ class Trash:
     def _put_in(self, entry: Entry) -> None:
         unlist(self._documents, entry, self._layout.temp)
         move_in(entry)
+        self._files.sync(self._layout.root)
         self._forget(entry)
 
     def _put_back(self, entry: Entry) -> None:
         move_back(entry)
+        self._files.sync(self._layout.root)
         list_again(self._documents, entry, self._layout.temp)
         self._forget(entry)
 
@@ -256,6 +259,11 @@ class Trash:
         self._tell(entry, "purge")
         entry.save("purged", self._layout.temp)
 
+    def _drop(self, entry: Entry) -> None:
+        """Forget an entry of which nothing is left in the trash."""
+        self._files.remove(entry.place)
+        self._files.sync(self._layout.root)
+
     def unfinished(self) -> list[TrashEntry]:
         """List what was interrupted."""
         return [entry.described() for entry in self._all() if entry.record.state not in {"deleted", "purged"}]
@@ -281,7 +289,7 @@ class Trash:
 
     def _restored(self, entry: Entry) -> None:
         self._tell(entry, "restore")
-        self._files.remove(entry.place)
+        self._drop(entry)
 
 
 def _is_called(record: EntryRecord, name: str) -> bool:
