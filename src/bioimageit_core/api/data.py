@@ -172,7 +172,12 @@ class DataRequests(Services):
         return read_data(str(locate(data)) if locate else data.uri, self.formats.get(data.format))
 
     def check_experiment(
-        self, experiment: Experiment, content: bool = True, progress: Callable[[int, int], None] | None = None
+        self,
+        experiment: Experiment,
+        content: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        full: bool | None = None,
     ) -> Iterator[Finding]:
         """Give what in an experiment does not hold.
 
@@ -182,14 +187,17 @@ class DataRequests(Services):
             Whether to read every file and compare its checksum.
         progress
             Called with how many are done, and of how many.
+        full
+            Whether to read the files too that did not change since a check read them last, by time and size: what a
+            failing disk does to a file does not show there.
 
         Raises
         ------
         UnsupportedError
-            The service cannot check.
+            The service cannot check, or not so.
         """
-        function, _ = self._find("check_experiment")
-        findings: Iterator[Finding] = function(experiment.md_uri, content, progress)
+        function, given = self._find("check_experiment", full=full)
+        findings: Iterator[Finding] = function(experiment.md_uri, content, progress, **given)
         return findings
 
     def repair_experiment(self, experiment: Experiment) -> Iterator[str]:

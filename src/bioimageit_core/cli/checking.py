@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["find", "repair", "show"]
 
 
-def find(session: Session, experiment: Experiment, has_content: bool) -> list[Finding]:
+def find(session: Session, experiment: Experiment, has_content: bool, is_full: bool = False) -> list[Finding]:
     """Ask the data service what does not hold.
 
     Raises
@@ -28,7 +28,8 @@ def find(session: Session, experiment: Experiment, has_content: bool) -> list[Fi
             session.request.check_experiment(
                 experiment,
                 has_content,
-                lambda done, total: progress.notify_progress(100 * done // max(total, 1), f"{done} of {total} files"),
+                lambda done, total: progress.notify_progress(100 * done // max(total, 1), f"{done} of {total} data"),
+                full=is_full or None,
             )
         )
 

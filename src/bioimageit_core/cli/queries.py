@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
     )(status)
     app.command(
         short_help="Find what does not hold.",
-        epilog=examples("check nuclei", "check nuclei --quick --json", "check nuclei --repair"),
+        epilog=examples("check nuclei", "check nuclei --quick --json", "check nuclei --full", "check nuclei --repair"),
     )(check)
 
 
@@ -175,6 +175,9 @@ def check(
     ctx: typer.Context,
     experiment: ExperimentArgument,
     quick: Annotated[bool, typer.Option("--quick", help="Do not read the files to compare their checksums.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also read files that did not change since a check read them last.")
+    ] = False,
     repair: Annotated[
         bool, typer.Option("--repair", help="First mend what can be mended without losing anything.")
     ] = False,
@@ -182,14 +185,15 @@ def check(
 ) -> None:
     """Find what does not hold: missing files, orphans, contents that changed, documents that cannot be read.
 
-    The exit status is 4 if something is found.
+    Files that did not change since the last check, by time and size, are not read again without --full. The exit
+    status is 4 if something is found.
     """
     from bioimageit_core.cli import checking
 
     session = session_of(ctx)
     found = session.experiment(experiment)
     repairs = checking.repair(session, found) if repair else []
-    findings = checking.find(session, found, not quick)
+    findings = checking.find(session, found, not quick, full)
     checking.show(found, repairs, findings, as_json)
     if findings:
         raise typer.Exit(int(Status.PARTIAL))

@@ -1,67 +1,94 @@
-"""What in an experiment does not hold, and its repair."""
+"""What in an experiment does not hold: every document is read, and every file whose content may have changed."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from bioimageit_core.containers import Container, Dataset, Experiment, ProcessedData, RawData, Run
+from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import BioImageITError, NotFoundError
-from bioimageit_core.core.formats import FormatTable
 from bioimageit_core.core.json_text import decode
-from bioimageit_core.core.paths import MD_SUFFIX, document_names, join, name_of, parent
-from bioimageit_core.core.records import Document, kind_of
-from bioimageit_core.core.utils import format_date, generate_uuid
+from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent
+from bioimageit_core.core.records import kind_of
 from bioimageit_core.plugins.contracts import Finding
+from bioimageit_core.plugins.store.checked import Checked, as_text
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
 from bioimageit_core.plugins.store.files import Stored
 from bioimageit_core.plugins.store.journal import Journal
-from bioimageit_core.plugins.store.layout import DATA, OURS, PROCESSED_DATASET, RAW_DATASET, Layout
+from bioimageit_core.plugins.store.layout import OURS, PROCESSED_DATASET, RAW_DATASET, Layout
 from bioimageit_core.plugins.store.listing import Listings
 from bioimageit_core.plugins.store.trash import Trash
 
 __all__ = ["Checker"]
 
 Progress = Callable[[int, int], None]
-_PASSES = 4
+_BATCH = 512  # documents that are held at a time
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Folder:
-    """What a dataset's folder holds: documents as they were read, and which files they speak of."""
+    """A dataset's folder: the list, what it names, and what is there."""
 
     md_uri: str
-    names: set[str]
-    data: dict[str, RawData | ProcessedData] = field(default_factory=dict)
-    described: set[str] = field(default_factory=set)
+    names: frozenset[str]
+    listed: dict[str, str]
+
+    @property
+    def documents(self) -> list[str]:
+        """URIs of all documents that are listed or there, but the list itself."""
+        directory, own = parent(self.md_uri), name_of(self.md_uri)
+        there = {join(directory, name) for name in self.names if name.endswith(MD_SUFFIX) and name != own}
+        return [*self.listed, *sorted(there - self.listed.keys())]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a look at a document and its file brought."""
+
+    describes: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+    held: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class Checker:
-    """Find what does not hold in one experiment; with a repair, make it hold."""
+    """Find what does not hold in one experiment.
 
-    def __init__(self, documents: Documents, listings: Listings, journal: Journal, formats: FormatTable) -> None:
+    Parameters
+    ----------
+    full
+        Read every file; else only those that changed since a check read them last.
+    """
+
+    def __init__(
+        self, documents: Documents, listings: Listings, journal: Journal, layout: Layout, *, full: bool = False
+    ) -> None:
         self._documents = documents
         self._files = documents.files
         self._listings = listings
         self._journal = journal
-        self._formats = formats
+        self._layout = layout
+        self._full = full
+        self._sums: dict[str, tuple[Stored, ...]] = {}
+        self._origin_of: dict[str, str] | None = None
 
-    def check(self, md_uri: str, *, content: bool = True, progress: Progress | None = None) -> Iterator[Finding]:
-        """Give what does not hold in the experiment with this document.
+    def check(self, *, content: bool = True, progress: Progress | None = None) -> Iterator[Finding]:
+        """Give what does not hold.
 
         Parameters
         ----------
         content
-            Read every data file and compare its checksum; else only whether it is there and has its size.
+            Compare the checksums of files; else only look whether they are there.
         progress
-            Hears how many of how many data files were looked at.
+            Hears how many of how many documents were looked at, with their files.
         """
-        layout = Layout.of_experiment(md_uri)
-        experiment = self._documents.read(Experiment, layout.experiment)
-        sums = self._journal.checksums(layout)
+        experiment = self._documents.read(Experiment, self._layout.experiment)
+        self._sums = self._journal.checksums(self._layout) if content else {}
         listed = {info.url for info in [experiment.raw_dataset, *experiment.processed_datasets]}
         folders = []
         for dataset in sorted(listed):
@@ -70,13 +97,20 @@ class Checker:
                 yield found
             else:
                 folders.append(found)
-                yield from self._entries(found)
-        yield from self._unlisted(layout, listed)
-        yield from self._contents(folders, sums, content, progress)
+        yield from self._unlisted(listed)
+        checked = Checked(join(self._layout.ours, "checked.sqlite") if content and self._files.locks_work else "")
+        try:
+            with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8)) as pool:
+                counter = _Counter(sum(len(folder.documents) for folder in folders), progress)
+                for folder in folders:
+                    yield from self._contents(folder, pool, checked, content, counter)
+        finally:
+            checked.close()
 
     def _folder(self, md_uri: str) -> _Folder | Finding:
         try:
-            names = set(self._files.names(parent(md_uri)))
+            names = frozenset(self._files.names(parent(md_uri)))
+            listed = {item.md_uri: item.uuid for item in self._listings.read(md_uri).uris}
             self._documents.read(Dataset, md_uri)
         except (FileNotFoundError, NotFoundError):
             return Finding("missing document", md_uri, "the dataset's list is not there")
@@ -84,43 +118,11 @@ class Checker:
             return Finding("unreadable document", md_uri, str(error))
         except OSError as error:
             raise guarded(error, f"check {md_uri!r}") from error
-        return _Folder(md_uri, names)
+        return _Folder(md_uri, names, listed)
 
-    def _entries(self, folder: _Folder) -> Iterator[Finding]:
-        """Compare a dataset's list with the documents in its folder."""
-        directory = parent(folder.md_uri)
-        listed = {item.md_uri: item.uuid for item in self._listings.read(folder.md_uri).uris}
-        own = {name_of(folder.md_uri)}
-        documents = {join(directory, name) for name in folder.names - own if name.endswith(MD_SUFFIX)}
-        for md_uri in [*listed, *sorted(documents - set(listed))]:
-            try:
-                said = self._documents.content(md_uri)
-                if kind_of(decode(said, md_uri)) == "run":
-                    self._documents.parse(Run, said, md_uri)
-                    continue
-                data = self._documents.parse_data(said, md_uri)
-            except NotFoundError:
-                yield Finding("missing document", md_uri, f"listed in {name_of(folder.md_uri)}, and not there")
-                continue
-            except BioImageITError as error:
-                is_torn = md_uri not in listed and _is_torn(said)
-                yield Finding("leftover" if is_torn else "unreadable document", md_uri, str(error), repairable=is_torn)
-                stem = name_of(md_uri).removesuffix(MD_SUFFIX)
-                folder.described |= {name for name in folder.names if name == stem or os.path.splitext(name)[0] == stem}
-                continue
-            folder.data[md_uri] = data
-            folder.described.add(name_of(data.uri))
-            if md_uri not in listed:
-                yield Finding("orphan document", md_uri, f"not listed in {name_of(folder.md_uri)}", repairable=True)
-            elif data.uuid != listed[md_uri]:
-                yield Finding("swapped document", md_uri, f"has uuid {data.uuid}, listed as {listed[md_uri]}")
-        for name in sorted(folder.names - own - folder.described):
-            if not name.endswith(MD_SUFFIX):
-                uri = join(directory, name)
-                yield Finding("orphan file", uri, "no document describes it", repairable=True)
-
-    def _unlisted(self, layout: Layout, listed: set[str]) -> Iterator[Finding]:
+    def _unlisted(self, listed: set[str]) -> Iterator[Finding]:
         """Look for folders that are datasets and that the experiment does not know, and for work left over."""
+        layout = self._layout
         for name in sorted(self._files.names(layout.root)):
             for document in (RAW_DATASET, PROCESSED_DATASET):
                 md_uri = join(layout.root, name, document)
@@ -138,111 +140,119 @@ class Checker:
                 yield Finding("leftover", join(place, name), "left by an interrupted write", repairable=True)
 
     def _contents(
-        self, folders: list[_Folder], sums: dict[str, tuple[Stored, ...]], content: bool, progress: Progress | None
+        self, folder: _Folder, pool: ThreadPoolExecutor, checked: Checked, content: bool, counter: _Counter
     ) -> Iterator[Finding]:
-        data = [item for folder in folders for item in folder.data.values()]
+        """Look at the documents of a folder and their files, several at a time and no more held than a batch."""
+        described: set[str] = set()
+        documents = iter(folder.documents)
+        while batch := list(itertools.islice(documents, _BATCH)):
+            held: list[tuple[str, str, str]] = []
+            for seen in pool.map(functools.partial(self._look, folder, checked, content), batch):
+                counter.count()
+                described |= seen.describes
+                held += seen.held
+                yield from seen.findings
+            checked.remember(held)
+        for name in sorted(folder.names - described - {name_of(folder.md_uri)}):
+            if not name.endswith(MD_SUFFIX):
+                uri = join(parent(folder.md_uri), name)
+                yield Finding("orphan file", uri, "no document describes it", repairable=True)
 
-        def look(item: RawData | ProcessedData) -> Finding | None:
-            said = item.extra.get(REFERENCE) if isinstance(item.extra.get(REFERENCE), dict) else None
-            known = (Stored(int(said["size"]), str(said["sha256"])),) if said else sums.get(item.uri, ())
-            return self._look(item, known, content)
-
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            for number, finding in enumerate(pool.map(look, data, chunksize=64), 1):
-                if progress:
-                    progress(number, len(data))
-                if finding:
-                    yield finding
-
-    def _look(self, item: RawData | ProcessedData, known: tuple[Stored, ...], content: bool) -> Finding | None:
+    def _look(self, folder: _Folder, checked: Checked, content: bool, md_uri: str) -> _Seen:
+        seen = _Seen()
+        said = b""
         try:
-            if not self._files.exists(item.uri):
-                return Finding("missing file", item.uri, f"described by {name_of(item.md_uri)}, and not there")
-            if known and content:
-                found = self._files.digest(item.uri)
-                if found not in known:
-                    return _changed(item.uri, found, known[-1])
+            signature = as_text(self._files.signature(md_uri))
+            said = self._documents.content(md_uri)
+            if kind_of(decode(said, md_uri)) == "run":
+                self._documents.parse(Run, said, md_uri)
+                return seen
+            data = self._documents.parse_data(said, md_uri)
+        except NotFoundError:
+            why = f"listed in {name_of(folder.md_uri)}, and not there"
+            seen.findings.append(Finding("missing document", md_uri, why))
+            return seen
+        except BioImageITError as error:
+            # what another program means by whole JSON is for people to judge; what was cut off and is nobody's goes
+            is_torn = (md_uri not in folder.listed and _is_torn(said)) or not said.strip(b"\0 \n")
+            kind = "leftover" if is_torn and md_uri not in folder.listed else "unreadable document"
+            seen.findings.append(Finding(kind, md_uri, str(error), repairable=is_torn))
+            stem = name_of(md_uri).removesuffix(MD_SUFFIX)
+            seen.describes |= {name for name in folder.names if name == stem or os.path.splitext(name)[0] == stem}
+            return seen
+        seen.describes.add(name_of(data.uri))
+        if md_uri not in folder.listed:
+            why = f"not listed in {name_of(folder.md_uri)}"
+            seen.findings.append(Finding("orphan document", md_uri, why, repairable=True))
+        elif data.uuid != folder.listed[md_uri]:
+            why = f"has uuid {data.uuid}, listed as {folder.listed[md_uri]}"
+            seen.findings.append(Finding("swapped document", md_uri, why))
+        if content:
+            _compare_document(seen, md_uri, said, signature, checked)
+        self._look_at_file(seen, data, checked, content)
+        return seen
+
+    def _look_at_file(self, seen: _Seen, data: RawData | ProcessedData, checked: Checked, content: bool) -> None:
+        said = data.extra.get(REFERENCE)
+        right = self._sums.get(data.uri, ())
+        if isinstance(data, RawData) and isinstance(said, dict):
+            right = (Stored(int(said["size"]), str(said["sha256"])),)
+        try:
+            if not self._files.exists(data.uri):
+                why = f"described by {name_of(data.md_uri)}, and not there"
+                seen.findings.append(Finding("missing file", data.uri, why))
+                return
+            if not right or not content:
+                return
+            signature = as_text(self._files.content_signature(data.uri))
+            if signature and not self._full and checked.get(data.uri) == (signature, right[-1].sha256):
+                return
+            found = self._files.digest(data.uri)
         except OSError as error:
-            return Finding("unreadable file", item.uri, error.strerror or str(error))
-        return None
+            seen.findings.append(Finding("unreadable file", data.uri, error.strerror or str(error)))
+            return
+        if found not in right:
+            seen.findings.append(Finding("checksum", data.uri, self._changed(data.uri, found, right[-1])))
+        elif signature:
+            seen.held.append((data.uri, signature, found.sha256))
 
-    def repair(self, md_uri: str) -> Iterator[str]:
-        """Make hold what can be made to hold, and say what was done; nothing is lost, at most moved to the trash."""
-        layout = Layout.of_experiment(md_uri)
-        with self._files.lock(layout.ours):
-            for entry in Trash(self._documents, self._listings, self._journal, layout).finish():
-                yield f"finished {entry.record.state} {entry.record.what}"
-            for _ in range(_PASSES):  # what one repair uncovers the next one mends
-                found = [finding for finding in self.check(md_uri, content=False) if finding.repairable]
-                yield from [self._mend(layout, finding) for finding in found]
-                if not found:
-                    break
-            experiment = self._documents.read(Experiment, layout.experiment)
-            for info in [experiment.raw_dataset, *experiment.processed_datasets]:
-                self._listings.flush(info.url)
+    def _changed(self, uri: str, found: Stored, right: Stored) -> str:
+        if self._origin_of is None:
+            self._origin_of = {known[-1].sha256: other for other, known in self._sums.items()}
+        other = self._origin_of.get(found.sha256, uri)
+        if other != uri:
+            return f"it has the content of {name_of(other)!r}: swapped?"
+        if found.size != right.size:
+            return f"has {found.size} bytes, had {right.size}"
+        return f"its content changed: SHA-256 was {right.sha256[:12]}…"
 
-    def _mend(self, layout: Layout, finding: Finding) -> str:
-        uri = finding.uri
-        if finding.kind == "orphan document":
-            self._list(uri)
-            return f"listed {uri}"
-        if finding.kind == "orphan dataset":
-            return self._list_dataset(layout, uri)
-        if finding.kind == "orphan file" and parent(uri) == join(layout.root, DATA):
-            return self._describe(layout, uri)
-        if finding.kind == "leftover" and not uri.endswith(MD_SUFFIX):
-            self._files.remove(uri)
-            return f"removed {uri}"
-        self._files.move(uri, join(layout.trash, f"{generate_uuid()}-{name_of(uri)}"))
-        self._journal.append(layout, [self._journal.line(layout, "trash", uri)])
-        return f"moved {uri} to the trash"
 
-    def _list(self, md_uri: str) -> None:
-        directory = parent(md_uri)
-        document = next(name for name in (RAW_DATASET, PROCESSED_DATASET) if self._files.exists(join(directory, name)))
-        uuid = self._documents.load(md_uri).get("uuid", "")
-        listing = self._listings.open(join(directory, document))
-        self._listings.add(listing, [Container(md_uri, uuid)], [name_of(md_uri)])
+class _Counter:
+    """Tell how far a check is."""
 
-    def _list_dataset(self, layout: Layout, md_uri: str) -> str:
-        dataset = self._documents.load(md_uri, "dataset")
-        folder = name_of(parent(md_uri))
-        link = {
-            "name": dataset.get("name") or folder,
-            "url": f"{folder}/{name_of(md_uri)}",
-            "uuid": dataset.get("uuid", ""),
-        }
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done = 0
+        self._total = total
+        self._progress = progress
 
-        def with_link(experiment: Document) -> Document:
-            experiment.setdefault("processed_datasets", []).append(link)
-            return experiment
+    def count(self) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._total)
 
-        self._documents.edit(layout.experiment, with_link, layout.temp, "experiment")
-        return f"listed the dataset {link['name']!r}"
 
-    def _describe(self, layout: Layout, uri: str) -> str:
-        listing = self._listings.open(layout.raw_dataset)
-        free = next(name for name in document_names(name_of(uri)) if listing.takes(name))
-        data = RawData(join(parent(uri), free), generate_uuid(), name_of(uri), "", format_date("now"))
-        detected = self._formats.detect(uri)
-        data.format, data.uri = detected.name if detected else "raw", uri
-        self._documents.create(data)
-        line = self._journal.content(layout, "adopt", data.md_uri, data.uuid, uri, self._files.digest(uri))
-        self._journal.append(layout, [line])
-        self._listings.add(listing, [Container(data.md_uri, data.uuid)], [name_of(uri)])
-        return f"described {uri}"
+def _compare_document(seen: _Seen, md_uri: str, said: bytes, signature: str, checked: Checked) -> None:
+    """Tell of a document whose bytes changed though nobody wrote it."""
+    digest, before = hashlib.sha256(said).hexdigest(), checked.get(md_uri)
+    if before is None or before[0] != signature:
+        seen.held.append((md_uri, signature, digest))
+    elif before[1] != digest:
+        seen.findings.append(Finding("checksum", md_uri, "its bytes changed, and nobody wrote it: look at the disk"))
 
 
 def _is_torn(content: bytes) -> bool:
-    """Say whether a document was cut off: what another program means by whole JSON is for people to judge."""
     try:
         json.loads(content)
     except (ValueError, RecursionError):
         return True
     return False
-
-
-def _changed(uri: str, found: Stored, known: Stored) -> Finding:
-    if found.size != known.size:
-        return Finding("checksum", uri, f"has {found.size} bytes, had {known.size}")
-    return Finding("checksum", uri, f"its content changed: SHA-256 was {known.sha256[:12]}…")

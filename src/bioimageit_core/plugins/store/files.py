@@ -85,6 +85,10 @@ class Files(ABC):
     def signature(self, uri: str) -> object | None:
         """Return what changes whenever a file's content does, None where there is no file."""
 
+    def content_signature(self, uri: str) -> object | None:
+        """Return what changes whenever the content of a data does; None where that cannot be told without reading."""
+        return None
+
     @abstractmethod
     def exists(self, uri: str) -> bool:
         """Say whether there is a file or directory."""

@@ -112,6 +112,10 @@ class LocalFiles(Files):
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def content_signature(self, uri: str) -> object | None:
+        status = os.stat(uri)
+        return None if stat.S_ISDIR(status.st_mode) else _signature(status)
+
     def exists(self, uri: str) -> bool:
         return os.path.lexists(uri)
 

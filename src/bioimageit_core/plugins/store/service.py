@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bioimageit_core.containers import (
     Data,
@@ -33,9 +33,6 @@ from bioimageit_core.plugins.store.history import History
 from bioimageit_core.plugins.store.layout import DATA, EXPERIMENT, OURS, PROCESSED_DATASET, Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
 from bioimageit_core.plugins.store.results import Results
-
-if TYPE_CHECKING:
-    from bioimageit_core.plugins.store.checking import Checker
 
 __all__ = ["Store"]
 
@@ -206,12 +203,25 @@ class Store(RawDataStore, DeletingStore, DataService):
         return self.documents.parse_data(self.documents.content(uri, "data"), uri)
 
     def check_experiment(
-        self, md_uri: str, content: bool = True, progress: Callable[[int, int], None] | None = None
+        self,
+        md_uri: str,
+        content: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        full: bool = False,
     ) -> Iterator[Finding]:
-        return self._checker().check(self.files.absolute(md_uri), content=content, progress=progress)
+        from bioimageit_core.plugins.store.checking import Checker
+
+        layout = Layout.of_experiment(self.files.absolute(md_uri))
+        checker = Checker(self.documents, self.listings, self.journal, layout, full=full)
+        return checker.check(content=content, progress=progress)
 
     def repair_experiment(self, md_uri: str) -> Iterator[str]:
-        return self._checker().repair(self.files.absolute(md_uri))
+        from bioimageit_core.plugins.store.repairing import Repairer
+
+        layout = self._layout(md_uri)
+        with self._held(layout):
+            yield from Repairer(self.documents, self.listings, self.journal, layout, self.formats).repair()
 
     def get_history(self, md_uri: str, data_md_uri: str = "", cursor: str = "", limit: int = 50) -> HistoryPage:
         layout = self._layout(md_uri)
@@ -232,11 +242,6 @@ class Store(RawDataStore, DeletingStore, DataService):
         if not self.files.exists(layout.experiment):
             raise NotFoundError("experiment", layout.experiment)
         return layout
-
-    def _checker(self) -> Checker:
-        from bioimageit_core.plugins.store.checking import Checker
-
-        return Checker(self.documents, self.listings, self.journal, self.formats)
 
     def needs_cleanning(self) -> bool:
         """Say whether copies for tools are to be removed after a run; local files are no copies."""

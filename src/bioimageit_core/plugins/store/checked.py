@@ -1,0 +1,71 @@
+"""What a check has read before: each file with its signature then and its SHA-256, so that the next reads what changed.
+
+An SQLite file in the experiment's folder of ours, derived and thrown away at any doubt; where it cannot be written,
+everything is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable
+
+__all__ = ["Checked", "as_text"]
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS checked (path TEXT PRIMARY KEY, signature TEXT, sha256 TEXT) WITHOUT ROWID"
+
+
+class Checked:
+    """The files that were read below an experiment; `path` is where that is kept, empty for nowhere."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._database: sqlite3.Connection | None = None
+        if path and os.path.isdir(os.path.dirname(path)):
+            self._open()
+
+    def _open(self) -> None:
+        for _ in range(2):
+            try:
+                self._database = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
+                self._database.execute("PRAGMA synchronous = OFF")
+                self._database.execute(_SCHEMA)
+                return
+            except sqlite3.DatabaseError as error:
+                self._database = None
+                if isinstance(error, sqlite3.OperationalError):
+                    return  # it cannot be written here
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path)
+
+    def get(self, path: str) -> tuple[str, str] | None:
+        """Return signature and SHA-256 of a file when it was read before; for use by several threads."""
+        if self._database is None:
+            return None
+        with self._lock, contextlib.suppress(sqlite3.DatabaseError):
+            query = "SELECT signature, sha256 FROM checked WHERE path = ?"
+            row: tuple[str, str] | None = self._database.execute(query, (path,)).fetchone()
+            return row
+        return None
+
+    def remember(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Keep path, signature and SHA-256 of files that hold."""
+        if self._database is not None:
+            with self._lock, contextlib.suppress(sqlite3.DatabaseError):
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany("INSERT OR REPLACE INTO checked VALUES (?, ?, ?)", rows)
+                self._database.execute("COMMIT")
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._database is not None:
+            self._database.close()
+
+
+def as_text(signature: object) -> str:
+    """Return a signature as it is kept; ``''`` where there is none."""
+    return "" if signature is None else json.dumps(signature)
