@@ -1,4 +1,4 @@
-"""A check names each thing that does not hold, reads what changed since the last one, and a repair mends without loss."""
+"""A check names each thing that does not hold and reads what changed; a repair mends it without loss."""
 
 from __future__ import annotations
 
