@@ -101,6 +101,7 @@ class _Packer:
         self._folder = folder
         self._by_reference = by_reference
         self._observers = observers
+        self._room = ""  # where a file arrives before it has its name
         self._places: dict[str, str] = {}  # uuid of a record: its document, relative to the crate
         self._names: dict[str, set[str]] = {}  # what each folder holds, as filesystems without case see it
 
@@ -109,6 +110,13 @@ class _Packer:
         infos = [experiment.raw_dataset, *experiment.processed_datasets]
         self._names[""] = {folded(name) for name in (*_METADATA, RAW_FOLDER)}
         datasets = [self._dataset(info, info is experiment.raw_dataset) for info in infos]
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=OURS) as self._room:
+            self._write_files(datasets)
+        packed = Packed(experiment, datasets)
+        self._write_documents(packed)
+        return packed
+
+    def _write_files(self, datasets: list[PackedDataset]) -> None:
         total = sum(dataset.dataset.size() for dataset in datasets) or 1
         done = 0
         for dataset in datasets:
@@ -117,9 +125,6 @@ class _Packer:
                 done += 1
                 for observer in self._observers:
                     observer.notify_progress(100 * done // total, f"pack {data.name}")
-        packed = Packed(experiment, datasets)
-        self._write_documents(packed)
-        return packed
 
     def _dataset(self, info: DatasetInfo, is_raw: bool) -> PackedDataset:
         dataset = self._service.get_dataset(info.url)
@@ -146,11 +151,10 @@ class _Packer:
             path = self._where(data)
             packed, name = path, os.path.basename(path)
         else:
-            with tempfile.TemporaryDirectory(dir=self._folder, prefix=OURS) as room:
-                fetched = fetch(self._service, data, room)
-                name = self._free(folder, file_names(storable_name(os.path.basename(fetched))))
-                path = str(self._folder / folder / name)
-                os.replace(fetched, path)
+            fetched = fetch(self._service, data, self._room)
+            name = self._free(folder, file_names(storable_name(os.path.basename(fetched))))
+            path = str(self._folder / folder / name)
+            os.replace(fetched, path)
             packed = f"{folder}/{name}"
         sha256, size = digest(path)
         self._places[data.uuid] = f"{folder}/{self._free(folder, document_names(storable_name(name)))}"
