@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bioimageit_core.cli.status import printable
 from bioimageit_core.core.exceptions import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ __all__ = ["EXPERIMENT_HELP", "Session", "UnknownNameError", "folder_of", "sessi
 EXPERIMENT_HELP = "Its name in the workspace; or a path or URI, which has a '/' in it or is a folder here."
 
 
+_STORE = "bioimageit_core.plugins.store"  # warns of what somebody at a terminal has to know: for whom it waits
+
+
+class _Warnings(logging.Handler):
+    """Shows warnings on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(printable(f"warning: {record.getMessage()}"), err=True)
+
+
 class Session:
     """One call of the command: its configuration, and the request made from it when it is first used."""
 
@@ -30,6 +42,7 @@ class Session:
         self.config_file = config_file
         self.is_debug = is_debug
         self._make_request = make_request
+        self._warnings = _Warnings(logging.WARNING)
 
     @cached_property
     def request(self) -> Request:
@@ -39,12 +52,14 @@ class Session:
             from bioimageit_core.api import Request
 
             make = Request
+        logging.getLogger(_STORE).addHandler(self._warnings)
         request: Request = make(self.config_file, debug=self.is_debug, log=True)
         request.connect()
         return request
 
     def close(self) -> None:
         """End the log, if a request was made."""
+        logging.getLogger(_STORE).removeHandler(self._warnings)
         if "request" in self.__dict__:
             self.request.close()
 

@@ -42,7 +42,8 @@ class ExperimentLock:
     def _processes(self) -> FileLock:
         from filelock import FileLock  # takes long to import, and who only reads needs none
 
-        return FileLock(self._path, thread_local=False)
+        # a file that merely is there would outlive an owner that was killed
+        return FileLock(self._path, thread_local=False, fallback_to_soft=False)
 
     @contextmanager
     def held(self) -> Iterator[None]:
