@@ -114,11 +114,12 @@ export interface Change {
   summary: string;
   count: number;
   undone: boolean;
+  can_undo: boolean;
 }
 
 export interface LineageNode {
   id: string;
-  kind: "data" | "run" | "dataset";
+  kind: "data" | "run" | "dataset" | "missing";
   name: string;
   dataset: string;
   tool: string;
@@ -128,6 +129,8 @@ export interface LineageNode {
 export interface Lineage {
   nodes: LineageNode[];
   edges: { from: string; to: string; label: string }[];
+  /** Whether there is more than is told. */
+  truncated: boolean;
 }
 
 export interface ToolSummary {

@@ -7,6 +7,7 @@ import { useSession } from "../api/queries";
 import { AnnotateOverlay } from "./AnnotateOverlay";
 import { HistoryOverlay } from "./HistoryOverlay";
 import { queryOf } from "./queryOf";
+import { StatusChip } from "./StatusBanner";
 import { UploadButton } from "./UploadButton";
 import type { Items } from "./useItems";
 import type { Selection } from "./useSelection";
@@ -21,10 +22,12 @@ export interface Chosen {
 }
 
 const EXPORTS = [
-  { id: "ro-crate", label: "RO-Crate (data with provenance)" },
-  { id: "csv", label: "Table of annotations (CSV)" },
-  { id: "parquet", label: "Table of annotations (Parquet)" },
-  { id: "ome-zarr", label: "OME-Zarr" },
+  { id: "ro-crate", label: "RO-Crate: data with their provenance" },
+  { id: "ome-zarr", label: "OME-Zarr images" },
+  { id: "ome-tiff", label: "OME-TIFF images" },
+  { id: "data-table", label: "Table of all data and annotations" },
+  { id: "measurements", label: "Table of all measurements" },
+  { id: "bioimage-archive", label: "Submission to the BioImage Archive" },
 ];
 
 /** What can be done with what is selected, or with all that the query selects. */
@@ -53,6 +56,7 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
           Select all
         </Button>
       )}
+      {isRaw ? null : <StatusChip eid={eid} dataset={dataset} />}
       <span className="grow" />
       {first && ids.length === 1 ? (
         <Button
@@ -108,7 +112,7 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
               location.assign(
                 id === "file"
                   ? urlOf(path`/data/${first ?? ""}/file`)
-                  : urlOf(path`/experiments/${eid}/export`, { format: id, dataset }),
+                  : urlOf(path`/experiments/${eid}/export`, { format: id }),
               );
             }}
           >

@@ -29,7 +29,7 @@ export function HistoryOverlay({ eid, isOpen, onClose, canUndo }: Props) {
               {change.author} · {change.date.replace("T", " ").slice(0, 16)} · {change.count.toLocaleString("en")} data
               {change.undone ? " · undone" : ""}
             </span>
-            {canUndo && !change.undone ? (
+            {canUndo && change.can_undo ? (
               <Button className="button button-plain" onPress={() => void undo(change.change)}>
                 <Undo2 size={14} aria-hidden="true" />
                 Undo

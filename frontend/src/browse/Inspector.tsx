@@ -35,7 +35,17 @@ export function Inspector({ eid, dataset, query, items, selection, keys }: Props
     );
   }
   if (selection.ids.size === 1 && only)
-    return <One eid={eid} dataset={dataset} id={only} keys={keys} onClose={selection.clear} />;
+    return (
+      <One
+        key={only}
+        eid={eid}
+        dataset={dataset}
+        id={only}
+        item={items.loaded.find((item) => item.id === only)}
+        keys={keys}
+        onClose={selection.clear}
+      />
+    );
   const chosen = selection.isAll ? items.loaded : items.loaded.filter((item) => selection.ids.has(item.id));
   return (
     <aside className="inspector" aria-label="Details">
@@ -90,11 +100,13 @@ interface OneProps {
   eid: string;
   dataset: string;
   id: string;
+  /** What the list says of it, shown until all is known. */
+  item: DataItem | undefined;
   keys: string[];
   onClose: () => void;
 }
 
-function One({ eid, dataset, id, keys, onClose }: OneProps) {
+function One({ eid, dataset, id, item, keys, onClose }: OneProps) {
   const data = useData(id);
   const canWrite = useCanWrite();
   if (data.error) {
@@ -105,28 +117,33 @@ function One({ eid, dataset, id, keys, onClose }: OneProps) {
     );
   }
   const detail = data.data;
-  if (!detail) return <aside className="inspector" aria-label="Details" aria-busy="true" />;
+  const shown = detail ?? item;
+  if (!shown) return <aside className="inspector" aria-label="Details" aria-busy="true" />;
   return (
     <aside className="inspector" aria-label="Details">
       <header className="inspector-head">
-        <h2>{detail.name}</h2>
+        <h2>{shown.name}</h2>
         <Close onClose={onClose} />
       </header>
-      <Link to="/view/$did" params={{ did: id }} className="preview" aria-label={`View ${detail.name}`}>
-        <Thumbnail url={detail.thumbnail} format={detail.format} size={200} />
+      <Link to="/view/$did" params={{ did: id }} className="preview" aria-label={`View ${shown.name}`}>
+        <Thumbnail url={shown.thumbnail} format={shown.format} size={200} />
       </Link>
-      <Ways detail={detail} />
+      {detail ? <Ways detail={detail} /> : null}
       <KeyValues
         key={id}
         eid={eid}
         dataset={dataset}
         which={{ ids: [id] }}
-        values={detail.key_values}
+        values={shown.key_values}
         keys={keys}
-        canEdit={canWrite && detail.kind === "raw"}
+        canEdit={canWrite && shown.kind === "raw"}
       />
-      <Origin detail={detail} />
-      <Facts detail={detail} />
+      {detail ? (
+        <>
+          <Origin detail={detail} />
+          <Facts detail={detail} />
+        </>
+      ) : null}
     </aside>
   );
 }

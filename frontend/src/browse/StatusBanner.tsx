@@ -6,14 +6,7 @@ import { isStale } from "./staleness";
 export function StatusBanner({ eid, dataset }: { eid: string; dataset: string }) {
   const status = useStatus(eid, dataset).data;
   if (!status) return null;
-  if (!isStale(status)) {
-    return (
-      <p className="banner quiet">
-        <CircleCheck size={14} className="ok" aria-hidden="true" />{" "}
-        {status.state === "current" ? "Up to date" : status.state}
-      </p>
-    );
-  }
+  if (!isStale(status)) return null;
   return (
     <details className="banner banner-warn">
       <summary>
@@ -27,5 +20,18 @@ export function StatusBanner({ eid, dataset }: { eid: string; dataset: string })
         ))}
       </ul>
     </details>
+  );
+}
+
+/** Says that a processed dataset is up to date, or that it cannot be known. */
+export function StatusChip({ eid, dataset }: { eid: string; dataset: string }) {
+  const status = useStatus(eid, dataset).data;
+  if (!status || isStale(status)) return null;
+  const isCurrent = status.state === "current";
+  return (
+    <span className="status-chip" title={status.reasons.join("\n") || undefined}>
+      {isCurrent ? <CircleCheck size={14} className="ok" aria-hidden="true" /> : null}
+      {isCurrent ? "Up to date" : `Staleness ${status.state}`}
+    </span>
   );
 }

@@ -14,7 +14,7 @@ export function UploadButton({ eid }: { eid: string }) {
     for (const [index, file] of files.entries()) {
       setProgress(`${index + 1} of ${files.length}`);
       try {
-        await send("POST", path`/experiments/${eid}/uploads`, file, { name: file.name, format: "auto" });
+        await send("POST", path`/experiments/${eid}/uploads`, file, { name: file.name });
         done += 1;
       } catch (error) {
         tell({ text: `${file.name}: ${said(error)}`, isError: true });

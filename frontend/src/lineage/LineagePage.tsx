@@ -54,7 +54,7 @@ function Graph({ lineage, here, eid }: { lineage: Lineage; here: string | undefi
           edges={edges}
           nodeTypes={nodeTypes}
           fitView
-          fitViewOptions={{ maxZoom: 1.1, padding: 0.15 }}
+          fitViewOptions={{ maxZoom: 1.1, padding: 0.04 }}
           minZoom={0.05}
           nodesDraggable={false}
           nodesConnectable={false}

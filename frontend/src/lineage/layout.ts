@@ -4,14 +4,14 @@ import dagre from "@dagrejs/dagre";
 import { type Edge, MarkerType, type Node } from "@xyflow/react";
 import type { Lineage, LineageNode } from "../api/types";
 
-export const WIDTH = 190;
-export const HEIGHT = 62;
+export const WIDTH = 172;
+export const HEIGHT = 52;
 
 export type LineageFlowNode = Node<{ node: LineageNode; isHere: boolean; goTo?: string }, "lineage">;
 
 export function laidOut(lineage: Lineage, here: string | undefined): { nodes: LineageFlowNode[]; edges: Edge[] } {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 18, ranksep: 64 });
+  graph.setGraph({ rankdir: "LR", nodesep: 18, ranksep: 72 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const node of lineage.nodes) graph.setNode(node.id, { width: WIDTH, height: HEIGHT });
   for (const edge of lineage.edges) graph.setEdge(edge.from, edge.to);
@@ -33,7 +33,7 @@ export function laidOut(lineage: Lineage, here: string | undefined): { nodes: Li
       id: `${index} ${edge.from} ${edge.to}`,
       source: edge.from,
       target: edge.to,
-      label: edge.label || undefined,
+      label: edge.label.length > 14 ? undefined : edge.label || undefined,
       markerEnd: { type: MarkerType.ArrowClosed },
       focusable: false,
     })),

@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { useCallback, useMemo } from "react";
 import type { Measurements } from "../api/types";
 import { Chart } from "./Chart";
-import { pointsOf, type Summary, summaries, thinned } from "./table";
+import { pointsOf, type Summary, shortened, summaries, thinned } from "./table";
 
 interface Props {
   table: Measurements;
@@ -25,12 +25,14 @@ export function Distribution({ table, y, by, open }: Props) {
         ...point,
         place: order.indexOf(point.group) + jitter(index) * spread,
       }));
-      const named = (place: number) => order[Math.round(place)] ?? "";
+      const most = Math.max(6, Math.floor((width - 80) / Math.max(1, order.length) / 8));
+      const named = (place: number) => shortened(order[Math.round(place)] ?? "", most);
       return {
         width,
         height,
         marginLeft: 64,
         marginBottom: 44,
+        marginTop: 30,
         style: { fontSize: "12px" },
         x: {
           domain: [-0.5, order.length - 0.5],

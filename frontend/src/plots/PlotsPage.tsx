@@ -17,7 +17,9 @@ export function PlotsPage() {
   const { eid, dataset } = route.useParams();
   const navigate = route.useNavigate();
   const measurements = useMeasurements(eid, dataset);
-  const datasets = useExperiment(eid).data?.datasets.filter((one) => one.kind === "processed") ?? [];
+  const experiment = useExperiment(eid).data;
+  const keys = useMemo(() => experiment?.keys ?? [], [experiment]);
+  const datasets = experiment?.datasets.filter((one) => one.kind === "processed") ?? [];
   const hasNone = Boolean(measurements.error) || measurements.data?.rows.length === 0;
   return (
     <div className="page plots">
@@ -40,16 +42,16 @@ export function PlotsPage() {
           <p>Tools that write tables make some; choose their output dataset above.</p>
         </Nothing>
       ) : null}
-      {measurements.data && !hasNone ? <Plots table={measurements.data} /> : null}
+      {measurements.data && !hasNone ? <Plots table={measurements.data} keys={keys} /> : null}
     </div>
   );
 }
 
-function Plots({ table }: { table: Measurements }) {
+function Plots({ table, keys }: { table: Measurements; keys: string[] }) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const numbers = useMemo(() => numberColumns(table), [table]);
-  const texts = useMemo(() => textColumns(table), [table]);
+  const texts = useMemo(() => textColumns(table, keys), [table, keys]);
   const kind = search.kind ?? "distribution";
   const y = numbers.includes(search.y ?? "") ? (search.y as string) : (numbers[numbers.length > 1 ? 1 : 0] ?? "");
   const x = numbers.includes(search.x ?? "") ? (search.x as string) : (numbers.find((name) => name !== y) ?? y);

@@ -22,6 +22,7 @@ export function Scatter({ table, x, y, by, open }: Props) {
       height,
       marginLeft: 64,
       marginBottom: 44,
+      marginTop: 30,
       style: { fontSize: "12px" },
       x: { label: x, grid: true, nice: true, tickFormat: "~s", labelAnchor: "center" },
       y: { label: y, grid: true, nice: true, tickFormat: "~s" },

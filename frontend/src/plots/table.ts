@@ -16,12 +16,16 @@ export const numberColumns = (table: Measurements): string[] =>
   table.columns.filter((column) => column.type === "number").map((column) => column.name);
 
 /** The columns that tell few enough groups apart to be seen. */
-export function textColumns(table: Measurements): string[] {
+export function textColumns(table: Measurements, keys: string[]): string[] {
   return table.columns
     .map((column, at) => ({ column, values: new Set(table.rows.map((row) => row[at])) }))
     .filter(({ column, values }) => column.type === "text" && values.size <= MOST_GROUPS)
-    .sort((a, b) => Number(b.values.size > 1) - Number(a.values.size > 1))
+    .sort((a, b) => rank(b) - rank(a))
     .map(({ column }) => column.name);
+
+  function rank({ column, values }: { column: { name: string }; values: Set<unknown> }): number {
+    return 2 * Number(values.size > 1) + Number(keys.includes(column.name)); // annotations first
+  }
 }
 
 export function pointsOf(table: Measurements, x: string, y: string, by: string): Point[] {
@@ -37,6 +41,12 @@ export function pointsOf(table: Measurements, x: string, y: string, by: string):
 export function thinned(points: Point[]): Point[] {
   const step = Math.ceil(points.length / MOST_POINTS);
   return step > 1 ? points.filter((_, index) => index % step === 0) : points;
+}
+
+/** Shorten a text in its middle. */
+export function shortened(text: string, most: number): string {
+  const part = Math.max(1, Math.floor((most - 1) / 2));
+  return text.length > most ? `${text.slice(0, part)}…${text.slice(-part)}` : text;
 }
 
 export interface Summary {

@@ -64,7 +64,7 @@ function Picker() {
       {shown.length === 0 ? <Nothing title="No tool is called so" /> : null}
       {grouped(shown).map(([category, members]) => (
         <section key={category}>
-          <h2 className="group-head">{category}</h2>
+          <h2 className={category ? "group-head" : "hidden"}>{category || "Tools"}</h2>
           <ul className="tools">
             {members.map((tool) => (
               <li key={tool.fullname}>
@@ -90,7 +90,7 @@ function Picker() {
 function grouped(tools: ToolSummary[]): [string, ToolSummary[]][] {
   const groups = new Map<string, ToolSummary[]>();
   for (const tool of tools) {
-    const category = tool.categories[0] ?? "Other";
+    const category = tool.categories[0] ?? "";
     groups.set(category, [...(groups.get(category) ?? []), tool]);
   }
   return [...groups].sort(([a], [b]) => a.localeCompare(b));

@@ -9,10 +9,9 @@ import { Loading } from "../ui/Loading";
 import { ImageFacts } from "./ImageFacts";
 
 interface TablePage {
-  columns: (string | { name: string })[];
-  items: (string | number | null)[][];
+  columns: string[];
+  rows: (string | number | null)[][];
   next: string | null;
-  total?: number | null;
 }
 
 const ROW = 28;
@@ -39,15 +38,13 @@ function Rows({ did, name }: { did: string; name: string }) {
   const scroller = useRef<HTMLDivElement>(null);
   const pages = useInfiniteQuery({
     queryKey: ["table", did],
-    queryFn: ({ pageParam }) => get<TablePage>(path`/data/${did}/table`, { cursor: pageParam }),
+    queryFn: ({ pageParam }) => get<TablePage>(path`/data/${did}/table`, { cursor: pageParam, limit: 500 }),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
     retry: false,
   });
-  const rows = pages.data?.pages.flatMap((page) => page.items) ?? [];
-  const columns = (pages.data?.pages[0]?.columns ?? []).map((column) =>
-    typeof column === "string" ? column : column.name,
-  );
+  const rows = pages.data?.pages.flatMap((page) => page.rows) ?? [];
+  const columns = pages.data?.pages[0]?.columns ?? [];
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
