@@ -20,7 +20,7 @@ from bioimageit_core.containers import Tool
 from bioimageit_core.core.command import Command, CommandState
 from bioimageit_core.core.exceptions import RunnerExecError, ToolsServiceError
 from bioimageit_core.core.wrappers.call import Call
-from bioimageit_core.core.wrappers.cases import CannotRunError, TestCase, find_test_file
+from bioimageit_core.core.wrappers.cases import TestCase, find_test_file
 from bioimageit_core.core.wrappers.collect import collect
 from bioimageit_core.core.wrappers.galaxy_call import SCRIPT, prepare_galaxy_call
 from bioimageit_core.core.wrappers.judging import judge_run
@@ -64,6 +64,7 @@ class _Ended:
     exit_status: int | None
     stdout: str = ""
     stderr: str = ""
+    version: str = ""
     reason: str = ""
 
 
@@ -97,14 +98,13 @@ def run_case(definition: Definition, tool: Tool, case: TestCase, execution: Exec
     RunnerExecError
         The runner cannot execute it.
     """
-    if case.command_version:
-        raise CannotRunError("it asserts on the output of the version command, which is not run here")
     started = time.monotonic()
     try:
         state = build_state(definition, case.values, case.inputs, is_lenient=True)
     except ParameterError as error:
         # values that a tool refuses are a failure that a test may expect
-        return Outcome(() if case.expect_failure else (str(error),), time.monotonic() - started)
+        is_expected = case.expect_failure or case.expect_test_failure
+        return Outcome(() if is_expected else (str(error),), time.monotonic() - started)
     if execution.keep_dir:
         os.makedirs(execution.keep_dir, exist_ok=True)
     job_dir = tempfile.mkdtemp(prefix=f"test_{case.number}_", dir=execution.keep_dir or None)
@@ -126,16 +126,19 @@ def _run_in(
         call = prepare_galaxy_call(definition, state, {}, job_dir)
         command = call.files[SCRIPT].rstrip("\n").rpartition("\n")[2]
     _write(call)
-    ended = _execute(call, tool, case, execution)
+    ended = _execute(call, definition, tool, case, execution)
     problems = _judged(definition, case, ended)
     problems += _said(case.command, command, "the command")
     problems += _said(case.stdout, ended.stdout, "stdout") + _said(case.stderr, ended.stderr, "stderr")
+    problems += _said(case.command_version, ended.version, "the version command")
     if not problems and not case.expect_failure:
         specs = specs_of(definition, state)
         files = collect(definition, state, call, is_complete=False)
         problems += verify_outputs(case, specs, files, lambda name: find_test_file(definition, name))
     elif problems and ended.stderr.strip():
         problems.append(f"its stderr ends: {ended.stderr.strip()[-1000:]}")
+    if case.expect_test_failure:
+        problems = [] if problems else ["everything is as expected, although its test is expected to fail"]
     return Outcome(tuple(problems), time.monotonic() - started, command, ended.stdout, ended.stderr)
 
 
@@ -151,14 +154,16 @@ def _write(call: Call) -> None:
         os.symlink(source, path)
 
 
-def _execute(call: Call, tool: Tool, case: TestCase, execution: Execution) -> _Ended:
+def _execute(call: Call, definition: Definition, tool: Tool, case: TestCase, execution: Execution) -> _Ended:
     """Execute a call with all its output kept, whatever the runner does with output."""
-    paths = {key: os.path.join(call.job_dir, f"tool_{key}") for key in ("stdout", "stderr", "exit_status")}
+    keys = ("stdout", "stderr", "exit_status", "version")
+    paths = {key: os.path.join(call.job_dir, f"tool_{key}") for key in keys}
     quoted = {key: shlex.quote(path) for key, path in paths.items()}
     script = os.path.join(call.job_dir, "tool_test.sh")
     with open(script, "w", encoding="utf-8") as file:
         file.write(
             f"cd {shlex.quote(call.job_dir)} || exit 1\n"
+            f"{_version_line(definition, quoted['version']) if case.command_version else ''}"
             f"{shlex.join(call.argv)} < /dev/null > {quoted['stdout']} 2> {quoted['stderr']}\n"
             f"echo $? > {quoted['exit_status']}\n"
         )
@@ -170,8 +175,18 @@ def _execute(call: Call, tool: Tool, case: TestCase, execution: Execution) -> _E
         reason = _run_by(execution.runner, argv, call, tool, seconds)
     status = _text(paths["exit_status"]).strip()
     return _Ended(
-        int(status) if status else None, _text(paths["stdout"]), _text(paths["stderr"]), reason if not status else ""
+        int(status) if status else None,
+        _text(paths["stdout"]),
+        _text(paths["stderr"]),
+        _text(paths["version"]),
+        reason if not status else "",
     )
+
+
+def _version_line(definition: Definition, path: str) -> str:
+    """Run what says the version, as the wrapper's own code, in a shell of its own."""
+    command = definition.version_command.replace("$__tool_directory__", definition.directory)
+    return f"( {command}\n) < /dev/null > {path} 2>&1\n" if command else ""
 
 
 def _text(path: str) -> str:

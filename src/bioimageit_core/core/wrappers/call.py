@@ -22,12 +22,15 @@ class InputFile:
         Name of its format in the format table, or a Galaxy datatype.
     metadata
         What wrappers may ask of it as ``$input.metadata.<key>``.
+    parts
+        Of data that are several files: what each is called among its extra files, with its absolute path.
     """
 
     path: str
     name: str
     format: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.core.exceptions import ToolsServiceError
 from bioimageit_core.core.wrappers.call import InputFile
-from bioimageit_core.core.wrappers.datatypes import datatype_of_file
+from bioimageit_core.core.wrappers.case_files import CannotRunError, data_of_test, find_test_file
 from bioimageit_core.core.wrappers.document import attributes, children, where
 from bioimageit_core.core.wrappers.model import Definition, Param, walk_params
-from bioimageit_core.core.wrappers.probe import probe
 from bioimageit_core.core.wrappers.read_inputs import is_true
-from bioimageit_core.core.wrappers.values import Collection
 from bioimageit_core.core.wrappers.verify.assertions import Assertion
 
 if TYPE_CHECKING:
@@ -23,12 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CannotRunError", "ExpectedOutput", "TestCase", "find_test_file", "read_cases"]
 
-_MAX_TEST_DATA_LEVELS = 4
 _GROUPS = ("conditional", "section", "repeat")
-
-
-class CannotRunError(ToolsServiceError):
-    """A test needs what there is not here; not the tool's fault."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,14 @@ class ExpectedOutput:
     metadata: Mapping[str, str] = field(default_factory=dict)
     elements: tuple[ExpectedOutput, ...] = ()
     discovered: tuple[ExpectedOutput, ...] = ()
+    extra_files: tuple[ExpectedOutput, ...] = ()
     is_collection: bool = False
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether what it is compared with would have to be downloaded."""
+        inner = (*self.elements, *self.discovered, *self.extra_files)
+        return bool(self.facts.get("location")) or any(item.is_elsewhere for item in inner)
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class TestCase:
         By the names that the test uses, flat or bare.
     place
         File and line.
+    expect_test_failure
+        Whether the test passes where what it expects is not so.
     """
 
     __test__ = False
@@ -68,6 +69,7 @@ class TestCase:
     command: tuple[Assertion, ...] = ()
     command_version: tuple[Assertion, ...] = ()
     expect_failure: bool = False
+    expect_test_failure: bool = False
     expect_exit_code: int | None = None
     expect_num_outputs: int | None = None
     seconds: float | None = None
@@ -83,24 +85,6 @@ def read_cases(definition: Definition) -> Iterator[TestCase | tuple[int, str, To
             yield number, place, error
         except (ValueError, KeyError, OSError) as error:
             yield number, place, ToolsServiceError(f"{place}: the test cannot be read: {error}")
-
-
-def find_test_file(definition: Definition, name: str) -> str:
-    """Find a file in ``test-data`` beside the wrapper, or in that of a directory above.
-
-    Raises
-    ------
-    CannotRunError
-        It is not there.
-    """
-    directory = definition.directory
-    for _ in range(_MAX_TEST_DATA_LEVELS):
-        top = os.path.join(directory, "test-data")
-        path = os.path.normpath(os.path.join(top, name))
-        if path.startswith(top + os.sep) and os.path.exists(path):
-            return path
-        directory = os.path.dirname(directory)
-    raise CannotRunError(f"test-data/{name} is not there")
 
 
 class _Reader:
@@ -129,7 +113,8 @@ class _Reader:
             stderr=_assertions(node.find("assert_stderr")),
             command=_assertions(node.find("assert_command")),
             command_version=_assertions(node.find("assert_command_version")),
-            expect_failure=is_true(node.get("expect_failure")) or is_true(node.get("expect_test_failure")),
+            expect_failure=is_true(node.get("expect_failure")),
+            expect_test_failure=is_true(node.get("expect_test_failure")),
             expect_exit_code=int(exit_code) if exit_code else None,
             expect_num_outputs=int(count) if count else None,
             seconds=float(node.get("maxseconds", "") or 0) or None,
@@ -170,11 +155,15 @@ class _Reader:
     def _param(self, item: _Element, name: str) -> None:
         param = self._lookup(name)
         if param is not None and param.is_data:
-            self.inputs[name] = self._data(item, param)
+            self.inputs[name] = data_of_test(self.definition, item, param)
         elif item.get("value_json") is not None:
             self.values[name] = json.loads(item.get("value_json", ""))
         elif param is not None and param.type == "data_column" and item.get("value") is not None:
             self.values[name] = self._columns(item.get("value", ""))
+        elif item.get("values") is not None:
+            self.values[name] = item.get("values", "").split(",")
+        elif param is not None and param.type == "boolean" and item.get("value") is None:
+            self.values[name] = item.get("checked", param.default)
         elif item.get("value") is not None or param is None:
             self.values[name] = item.get("value", "")
 
@@ -189,45 +178,6 @@ class _Reader:
             str(headers.index(part) + 1) if part in headers and not part.isdigit() else part for part in text.split(",")
         )
 
-    def _data(self, item: _Element, param: Param) -> Any:
-        collection = item.find("collection")
-        if collection is not None:
-            return self._collection(collection)
-        value = item.get("value") or item.get("location", "").rpartition("/")[2]
-        if not value:
-            return None
-        names = [part.strip() for part in value.split(",")] if param.multiple else [value]
-        files = [self._file(item, name) for name in names if name]
-        if param.type == "data_collection":
-            return files
-        return files if param.multiple else files[0]
-
-    def _collection(self, node: _Element) -> Collection:
-        elements: dict[str, InputFile | Collection] = {}
-        for item in children(node, "element"):
-            inner = item.find("collection")
-            name = item.get("name", "")
-            elements[name] = (
-                self._collection(inner)
-                if inner is not None
-                else self._file(item, item.get("value") or item.get("location", "").rpartition("/")[2])
-            )
-        return Collection(node.get("type", "list"), elements, node.get("name", ""))
-
-    def _file(self, item: _Element, name: str) -> InputFile:
-        try:
-            path = find_test_file(self.definition, name)
-        except CannotRunError:
-            if item.get("location"):
-                raise CannotRunError(f"its input {name!r} would have to be downloaded") from None
-            raise
-        if item.find("composite_data") is not None:
-            raise CannotRunError("its input is a composite dataset of Galaxy")
-        kind = item.get("ftype") or datatype_of_file(path).name
-        facts, sniffed = probe(path, kind)
-        facts |= {entry.get("name", ""): entry.get("value", "") for entry in children(item, "metadata")}
-        return InputFile(path, os.path.basename(name.rstrip("/")), item.get("ftype") or sniffed, facts)
-
 
 def _expected(item: _Element) -> ExpectedOutput:
     return ExpectedOutput(
@@ -237,6 +187,7 @@ def _expected(item: _Element) -> ExpectedOutput:
         metadata={entry.get("name", ""): entry.get("value", "") for entry in children(item, "metadata")},
         elements=tuple(_expected(entry) for entry in children(item, "element")),
         discovered=tuple(_expected(entry) for entry in children(item, "discovered_dataset")),
+        extra_files=tuple(_expected(entry) for entry in children(item, "extra_files")),
         is_collection=item.tag == "output_collection",
     )
 

@@ -193,6 +193,8 @@ class _Context:
             facts["store_root"] = root if not _UNSAFE_PATH.search(root) and "/" not in root else "data.zarr"
             self.links[f"{files_dir}/{facts['store_root']}"] = os.path.abspath(file.path)
             self.directories.append(files_dir)
+        for name, path in file.parts.items():
+            self.links[f"{files_dir}/{_safe_part(name)}"] = os.path.abspath(path)
         staged = InputFile(file.path, file.name, file.format, facts)
         job = self.job_dir
         return DataValue(staged, os.path.join(job, link), os.path.join(job, files_dir), number, identifier)
@@ -225,6 +227,12 @@ class _Context:
         if not config.is_inputs:
             return render(config.text, self.names, config.place)
         return json.dumps(_as_json(self.definition.members, self.state.tree, self.names, config.data_style))
+
+
+def _safe_part(name: str) -> str:
+    if _UNSAFE_PATH.search(name) or "/" in name or name in ("", ".", ".."):
+        raise ToolsServiceError(f"a part of an input cannot be named {name!r}")
+    return name
 
 
 def _as_json(members: tuple[Member, ...], values: Mapping[str, Any], shown: Any, style: str) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Param:
         The text of ``value``, None where it has none.
     formats
         Of an input: what it accepts, as the wrapper names it.
+    is_rgb
+        Of a colour: whether the command gets ``(255, 0, 0)`` instead of ``#ff0000``.
     unsupported
         Why it cannot be given a value here; empty where it can.
     """
@@ -87,6 +89,7 @@ class Param:
     sanitizer: Sanitizer | None = None
     collection_types: tuple[str, ...] = ()
     load_contents: int = 0
+    is_rgb: bool = False
     unsupported: str = ""
     place: str = ""
 
@@ -276,6 +279,7 @@ class Definition:
     exit_codes: tuple[ExitCode, ...] = ()
     regexes: tuple[StdioRegex, ...] = ()
     oom_exit_code: int | None = None
+    version_command: str = ""
     templates: dict[str, str] = field(default_factory=dict)
     unsupported: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

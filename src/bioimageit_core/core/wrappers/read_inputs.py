@@ -34,7 +34,6 @@ _KNOWN_TYPES = frozenset(
         "data",
         "data_collection",
         "hidden",
-        "hidden_data",
         "data_column",
         "drill_down",
         "genomebuild",
@@ -53,7 +52,7 @@ _REFUSED_TYPES = {
     "upload_dataset": "uploads of a Galaxy server",
     "file": "uploads of a Galaxy server",
 }
-_ALIASES = {"number": "float", "string": "text", "bool": "boolean", "int": "integer"}
+_ALIASES = {"number": "float", "string": "text", "bool": "boolean", "int": "integer", "hidden_data": "data"}
 
 
 def argument_name(argument: str) -> str:
@@ -177,6 +176,7 @@ def _read_param(item: _Element, path: str) -> Param:
         sanitizer=read_sanitizer(sanitizer) if sanitizer is not None else None,
         collection_types=tuple(part.strip() for part in item.get("collection_type", "").split(",") if part.strip()),
         load_contents=_whole(item, "load_contents", path) or 0,
+        is_rgb=is_true(item.get("rgb")),
         unsupported=unsupported,
         place=where(item, path),
     )
@@ -186,10 +186,14 @@ def _is_optional(item: _Element, kind: str, multiple: bool) -> bool:
     said = item.get("optional")
     if said is not None:
         return is_true(said)
+    if item.get("type") == "hidden_data":
+        return True
     return kind in ("select", "drill_down", "data_column") and multiple
 
 
 def _default(item: _Element, kind: str) -> str | None:
+    if kind == "genomebuild":
+        return item.get("value", "?")
     if kind == "boolean":
         checked = item.get("checked")
         if checked is None:
@@ -208,7 +212,11 @@ def _read_options(item: _Element) -> tuple[tuple[Option, ...], str]:
     if item.get("dynamic_options"):
         return (), "its choices are computed by code inside Galaxy (dynamic_options)"
     found = [
-        Option(option.get("value", text_of(option)), text_of(option).strip(), is_true(option.get("selected")))
+        Option(
+            option.get("value", text_of(option)),
+            option.get("name") or text_of(option).strip(),
+            is_true(option.get("selected")),
+        )
         for option in item.iter("option")
     ]
     block = item.find("options")

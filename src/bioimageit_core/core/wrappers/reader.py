@@ -122,6 +122,7 @@ def _read(path: str) -> Definition:
         exit_codes=exit_codes,
         regexes=regexes,
         oom_exit_code=oom,
+        version_command=text_of(root.find("version_command")).strip(),
         templates=templates,
         unsupported=tuple(_unsupported(root, command)),
         sources=sources,

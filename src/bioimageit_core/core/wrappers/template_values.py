@@ -276,9 +276,18 @@ def value_for(param: Param, value: Any) -> Any:
         return ParamValue(param, value, "" if value is None else str(value))
     if param.type == "data_column":
         return Columns.of(param, value, sanitizer)
+    if param.type == "color":
+        return TextValue(_colour(param, value), value is not None)
     if param.type in ("select", "drill_down"):
         return SelectValue.of(param, value, sanitizer)
     return TextValue("" if value is None else sanitizer.clean(str(value)), value is not None)
+
+
+def _colour(param: Param, value: str | None) -> str:
+    """Write a colour: it was checked to be six hexadecimal digits, so its ``#`` need not be mapped."""
+    if value is None:
+        return ""
+    return str(tuple(int(value[i : i + 2], 16) for i in (1, 3, 5))) if param.is_rgb else value
 
 
 def is_group(value: Any) -> bool:

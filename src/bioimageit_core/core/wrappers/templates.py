@@ -108,6 +108,7 @@ def _compiled(source: str, origin: str) -> Any:
     namespace["VFN"] = _descend
     template_class = namespace["wrapper_template"]
     template_class.getVar = _get_var
+    template_class._handleCheetahInclude = _include  # noqa: SLF001
     template_class.varExists = template_class.hasVar = _has_var
     return template_class
 
@@ -188,6 +189,16 @@ def _descend(value: Any, name: str, autocall: bool = True) -> Any:
         if autocall:
             value = _called(value)
     return value
+
+
+def _include(self: Any, source: Any, trans: Any = None, includeFrom: str = "file", raw: bool = False) -> None:  # noqa: N803
+    """Fill ``#include source=$macro`` in place, by the same rules as the template around it."""
+    if includeFrom != "str":
+        raise ToolsServiceError("a template can only include template macros: #include source=$name")
+    places = [place for place in self.searchList() if place is not builtins]
+    names = {key: value for place in reversed(places) for key, value in _own_names(place).items()}
+    text = str(source) if raw else render(str(source), names, "a template macro")
+    trans.response().write(text)
 
 
 def _get_var(self: Any, name: str, default: Any = _missing, autocall: bool = True) -> Any:

@@ -48,6 +48,8 @@ def verify_outputs(
         try:
             problems.extend(_verify_output(expected, spec, own, find_file))
         except CannotRunError as error:
+            if expected.is_elsewhere:
+                raise
             problems.append(f"output {name!r}: {error}")
     return problems
 
@@ -65,6 +67,8 @@ def _verify_output(
         problems.append(f"{what}: {len(files)} datasets, expected {expected.facts['count']}")
     if _expects_content(expected):
         problems.extend(_verify_file(expected, what, main, spec.datatype, find_file))
+    if main is not None:
+        problems.extend(_verify_extra_files(expected, what, main, find_file))
     for entry in expected.discovered:
         inner = f"{what}, discovered {entry.name!r}"
         match = next((file for file in found if file.designation == entry.name), None)
@@ -72,8 +76,22 @@ def _verify_output(
     return problems
 
 
+def _verify_extra_files(expected: ExpectedOutput, what: str, main: OutputFile, find_file: FindFile) -> list[str]:
+    """Verify what a tool wrote beside its output, into the output's directory of extra files."""
+    top = f"{main.path.removesuffix('.dat')}_files"
+    problems = []
+    for entry in expected.extra_files:
+        path = os.path.normpath(os.path.join(top, entry.name))
+        if path != top and not path.startswith(top + os.sep):
+            problems.append(f"{what}: extra file {entry.name!r} is outside of its directory")
+            continue
+        file = OutputFile(main.name, path, "data")
+        problems.extend(_verify_file(entry, f"{what}, extra file {entry.name!r}", file, "", find_file))
+    return problems
+
+
 def _expects_content(expected: ExpectedOutput) -> bool:
-    keys = ("file", "value", "value_json", "md5", "checksum", "ftype")
+    keys = ("file", "value", "value_json", "md5", "checksum", "ftype", "location")
     return bool(expected.assertions or expected.metadata or any(expected.facts.get(key) for key in keys))
 
 
@@ -144,7 +162,7 @@ def _check_type(expected: ExpectedOutput, file: OutputFile, datatype: str, _find
 
 def _check_content(expected: ExpectedOutput, file: OutputFile, _datatype: str, find_file: FindFile) -> None:
     facts = expected.facts
-    name = facts.get("file") or facts.get("value")
+    name = facts.get("file") or facts.get("value") or facts.get("location", "").rpartition("/")[2]
     if name:
         try:
             wanted = find_file(name)

@@ -1,0 +1,53 @@
+"""The ways in which published wrappers are written, each in a wrapper of its own with tests of its own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from bioimageit_core.core.wrappers.reader import read_definition
+from bioimageit_core.jobs.tool_tests import run_tool_tests
+
+SHAPES = Path(__file__).parent / "published" / "shapes"
+WRAPPERS = sorted(path.name for path in SHAPES.glob("*.xml") if "macros.xml" not in path.name)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the wrappers with their test data."""
+    top = tmp_path_factory.mktemp("shapes")
+    shutil.copytree(SHAPES, top, dirs_exist_ok=True)
+    write_test_data(top / "test-data")
+    return top
+
+
+def write_test_data(data: Path) -> None:
+    data.mkdir(exist_ok=True)
+    blobs = np.zeros((16, 20), dtype=np.uint8)
+    blobs[2:6, 3:8] = 200
+    blobs[9:14, 11:17] = 120
+    tifffile.imwrite(data / "blobs.tiff", blobs)
+    tifffile.imwrite(data / "mask.tiff", (blobs > 0).astype(np.uint8) * 255)
+    tifffile.imwrite(data / "wide.tiff", np.zeros((2, 300), dtype=np.uint8))
+    Image.fromarray(blobs).save(data / "blobs.png")
+    (data / "one.txt").write_text("one\n")
+    (data / "two.txt").write_text("two\n")
+    (data / "cells.csv").write_text("label,area\n1,20\n2,30\n")
+    table = "label\tarea\tx\n1\t20\t5.5\n2\t30\t14\n"
+    (data / "cells.tsv").write_text(table)
+    (data / "cells.txt").write_text(table)
+    (data / "areas.tsv").write_text("area\n20\n30\n")
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_its_own_tests_pass(shapes: Path, name: str) -> None:
+    report = run_tool_tests([shapes / name])
+
+    assert {(result.number, result.status, result.reason) for result in report.results} == {
+        (number, "pass", "") for number, _ in enumerate(read_definition(str(shapes / name)).test_nodes, start=1)
+    }
