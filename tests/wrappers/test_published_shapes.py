@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 from bioimageit_core.core.wrappers.reader import read_definition
@@ -42,6 +45,25 @@ def write_test_data(data: Path) -> None:
     (data / "cells.tsv").write_text(table)
     (data / "cells.txt").write_text(table)
     (data / "areas.tsv").write_text("area\n20\n30\n")
+    (data / "cells_changed.tsv").write_text(table.replace("14", "15"))
+    (data / "cells_pattern.txt").write_text("label.*\n\\d\t20.*\n\\d\t\\d+\t14$\n")
+    _write_images(data, blobs)
+
+
+def _write_images(data: Path, blobs: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    mask = np.where(blobs > 0, 255.0, 0.0)
+    tifffile.imwrite(data / "weighted.tiff", (blobs - 0.25 * mask).astype(np.float32))
+    tifffile.imwrite(data / "max_float.tiff", mask.astype(np.float32))
+    labels = (blobs == 200).astype(np.uint16) + (blobs == 120).astype(np.uint16) * 2
+    tifffile.imwrite(data / "labels.tiff", labels)
+    tifffile.imwrite(data / "relabelled.tiff", np.where(labels == 1, 7, np.where(labels == 2, 3, 0)).astype(np.uint16))
+    off = labels.copy()
+    off[0, 0] += 2
+    tifffile.imwrite(data / "labels_off.tiff", off)
+    zarr.create_array(str(data / "small.zarr"), data=blobs, chunks=(16, 20))
+    with zipfile.ZipFile(data / "images.zip", "w") as archive:
+        archive.write(data / "blobs.png", "folder/blobs.PNG")
+        archive.writestr("one.txt", "one\n")
 
 
 @pytest.mark.parametrize("name", WRAPPERS)

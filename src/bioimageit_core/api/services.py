@@ -117,6 +117,20 @@ class Services(Observable):
         """
         return self._make("runner")  # type: ignore[no-any-return]
 
+    def runner_named(self, name: str) -> RunnerService:
+        """Give the runner of a name: the configured one if it has that name, else one without options.
+
+        Raises
+        ------
+        PluginError
+            There is no such plugin, or it cannot be used.
+        """
+        from bioimageit_core.plugins.guard import guard
+
+        if name == self.config.service_name("runner"):
+            return self.runner_service
+        return guard("runner", name, runnerServices.get(name), self.config.mask)  # type: ignore[no-any-return]
+
     def _make(self, section: str) -> Any:
         from bioimageit_core.plugins.guard import guard
 

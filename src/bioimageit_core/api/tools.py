@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.api.services import Services
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         ToolsCategoryContainer,
     )
     from bioimageit_core.jobs import Limits, Plan, Reason, Stop
+    from bioimageit_core.jobs.tool_tests import ToolTestReport, ToolTestResult
 
 __all__ = ["ToolRequests"]
 
@@ -56,6 +58,62 @@ class ToolRequests(Services):
         from bioimageit_core.api.export import export_tools
 
         export_tools(self, path)
+
+    def test_tools(
+        self,
+        paths: Iterable[str],
+        *,
+        environment: str = "current",
+        numbers: Sequence[int] = (),
+        workers: int = 1,
+        timeout: float = 600.0,
+        keep_dir: str = "",
+        on_result: Callable[[ToolTestResult], None] | None = None,
+    ) -> ToolTestReport:
+        """Run the ``<tests>`` of wrappers, and verify what the tools write.
+
+        Parameters
+        ----------
+        paths
+            Wrappers, or directories that are searched for them.
+        environment
+            ``'current'`` for that of this process; ``'runner'`` for what the configured runner makes; the name of a
+            runner plugin (``'UV'``, ``'conda'``, ...) for what that makes; or the directory of a Python environment.
+        numbers
+            Only the tests of these numbers, counted from 1; all where empty.
+        workers
+            How many tests to run at a time.
+        timeout
+            Seconds that one test may take, where it does not say so itself.
+        keep_dir
+            A directory that the tests' job directories are kept in; empty to remove them.
+        on_result
+            Is told of each result as it comes.
+
+        Raises
+        ------
+        ToolsServiceError
+            A path is not there, or the environment is not.
+        PluginError
+            The runner cannot be used.
+        """
+        from bioimageit_core.jobs.tool_tests import run_tool_tests
+
+        runner = None
+        if environment == "runner":
+            runner = self.runner_service
+        elif environment.isalnum() and environment != "current" and not os.path.isdir(environment):
+            runner = self.runner_named(environment.upper())
+        return run_tool_tests(
+            paths,
+            runner=runner,
+            environment=environment,
+            numbers=numbers,
+            workers=workers,
+            timeout=timeout,
+            keep_dir=keep_dir,
+            on_result=on_result,
+        )
 
     def get_pipeline(self, uri: str) -> Pipeline:
         """Read a pipeline from its JSON file."""

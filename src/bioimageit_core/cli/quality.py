@@ -10,6 +10,7 @@ from bioimageit_core.cli.output import show_json, show_text
 from bioimageit_core.cli.status import Status
 
 if TYPE_CHECKING:
+    from bioimageit_core.api import Request
     from bioimageit_core.jobs.tool_tests import ToolTestResult
 
 __all__ = ["lint_wrappers", "run_tests"]
@@ -46,7 +47,7 @@ def lint_wrappers(paths: Sequence[str], as_json: bool) -> bool:
     return not any(each.level == "error" for messages in found.values() for each in messages)
 
 
-def run_tests(paths: Sequence[str], as_json: bool, **options: Any) -> Status:
+def run_tests(request: Request, paths: Sequence[str], as_json: bool, **options: Any) -> Status:
     """Run the tests of wrappers, show each result as it comes, and return the exit status.
 
     Raises
@@ -54,9 +55,7 @@ def run_tests(paths: Sequence[str], as_json: bool, **options: Any) -> Status:
     ToolsServiceError
         A path or the environment is not there.
     """
-    from bioimageit_core.jobs.tool_tests import run_tool_tests
-
-    report = run_tool_tests(paths, on_result=None if as_json else _show_result, **options)
+    report = request.test_tools(paths, on_result=None if as_json else _show_result, **options)
     counts = {status: report.count(status) for status in ("pass", "fail", "error", "skip")}
     if as_json:
         show_json(report.as_dict())

@@ -91,7 +91,10 @@ def lint(
 
 
 @app.command(
-    "test", epilog=examples("tools test my_tool.xml", "tools test ./tools --workers 2 --environment ./venv --json")
+    "test",
+    epilog=examples(
+        "tools test my_tool.xml", "tools test my_tool.xml --environment uv", "tools test ./tools --workers 2 --json"
+    ),
 )
 def run_tests(
     ctx: typer.Context,
@@ -99,7 +102,10 @@ def run_tests(
     environment: Annotated[
         str,
         typer.Option(
-            "--environment", "-e", help="Folder of a Python environment; or 'runner' for what the runner makes."
+            "--environment",
+            "-e",
+            help="Folder of a Python environment; a runner, such as uv, that makes one of what each tool requires; "
+            "or 'runner' for the configured one.",
         ),
     ] = "current",
     numbers: Annotated[list[int] | None, typer.Option("--number", min=1, help="Only the test of this number.")] = None,
@@ -114,12 +120,11 @@ def run_tests(
     """
     from bioimageit_core.cli import quality
 
-    is_of_runner = environment == "runner"
     status = quality.run_tests(
+        session_of(ctx).request,
         paths,
         as_json,
-        runner=session_of(ctx).request.runner_service if is_of_runner else None,
-        environment="current" if is_of_runner else environment,
+        environment=environment,
         numbers=numbers or [],
         workers=workers,
         timeout=timeout,

@@ -161,7 +161,10 @@ class UvMaker:
             file = prefix / "lock.txt"
             file.write_text(lock, "utf-8")
             where = ["--python", str(prefix / "bin" / "python")]
-            self._uv(["pip", "sync", "--require-hashes", *where, *self._sources(), str(file)], prefix.parent)
+            self._uv(
+                ["pip", "sync", "--require-hashes", "--compile-bytecode", *where, *self._sources(), str(file)],
+                prefix.parent,
+            )
         return {}
 
     def is_whole(self, prefix: Path) -> bool:

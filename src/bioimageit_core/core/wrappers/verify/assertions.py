@@ -164,7 +164,7 @@ def _expect(holds: bool, assertion: Assertion, what: str) -> None:
 
 def _element_text_matches(content: bytes | str, assertion: Assertion) -> None:
     text = _one(content, assertion).text or ""
-    _expect(re.match(assertion.facts["expression"], text) is not None, assertion, f"the text is {text!r}")
+    _expect(re.search(assertion.facts["expression"], text) is not None, assertion, f"the text is {text!r}")
 
 
 def _element_text_is(content: bytes | str, assertion: Assertion) -> None:
@@ -174,7 +174,7 @@ def _element_text_is(content: bytes | str, assertion: Assertion) -> None:
 
 def _attribute_matches(content: bytes | str, assertion: Assertion) -> None:
     text = _one(content, assertion).get(assertion.facts["attribute"], "")
-    _expect(re.match(assertion.facts["expression"], text) is not None, assertion, f"the attribute is {text!r}")
+    _expect(re.search(assertion.facts["expression"], text) is not None, assertion, f"the attribute is {text!r}")
 
 
 def _attribute_is(content: bytes | str, assertion: Assertion) -> None:
