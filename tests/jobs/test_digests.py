@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from bioimageit_core.containers import Tool
+from bioimageit_core.core.wrappers import read_wrapper, wrapper_directories
 from bioimageit_core.jobs.digests import Digests, digest_path, digest_tool
 
 
@@ -76,3 +77,25 @@ def test_a_tool_without_a_file_is_its_command() -> None:
 
     assert digest_tool(one).sha256 == digest_tool(Tool(id="a", version="1", command="x")).sha256
     assert digest_tool(one).sha256 != digest_tool(two).sha256
+
+
+def test_what_a_tool_shares_with_others_is_part_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "collection" / "blur"
+    shared = tmp_path / "collection" / "shared"
+    folder.mkdir(parents=True)
+    shared.mkdir()
+    (shared / "__init__.py").write_text("")
+    (shared / "code.py").write_text("a = 1\n")
+    (tmp_path / "collection" / "macros.xml").write_text("<macros/>")
+    (folder / "blur.xml").write_text(
+        '<tool id="blur" version="1" profile="23.0"><macros><import>../macros.xml</import></macros>'
+        "<command>true</command></tool>"
+    )
+    tool = read_wrapper(folder / "blur.xml")
+    before = digest_tool(tool)
+
+    (shared / "code.py").write_text("a = 2\n")
+
+    assert set(before.files) == {"blur.xml", "../macros.xml", "../shared/__init__.py", "../shared/code.py"}
+    assert digest_tool(tool).sha256 != before.sha256
+    assert wrapper_directories(tool) == [str(tmp_path / "collection")]

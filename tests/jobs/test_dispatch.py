@@ -16,6 +16,7 @@ from bioimageit_core.containers import Tool
 from bioimageit_core.core.command import Command, CommandState, CommandStatus, Finished
 from bioimageit_core.core.exceptions import JobFailedError, RunnerExecError
 from bioimageit_core.jobs import JobCancelledError, Stop
+from bioimageit_core.jobs.dispatch import Dispatcher
 from bioimageit_core.jobs.record import read_record
 from bioimageit_core.plugins.contracts import SharesDirectory, SubmitsCommands
 from bioimageit_core.plugins.process import local_environment, run_process
@@ -223,3 +224,28 @@ def test_a_job_whose_submitter_died_is_picked_up_by_another(local: Any, make_too
     record = read_record(runs[-1])
     assert record is not None
     assert [(item.state, item.reason) for item in record.items] == [("done", "submitted by an earlier process")]
+
+
+class Confused(Scheduler):
+    """Answers what is no answer."""
+
+    def status(self, tickets: Sequence[str]) -> Mapping[str, CommandStatus]:
+        return dict.fromkeys(tickets)  # type: ignore[arg-type]
+
+
+def test_a_scheduler_that_answers_nonsense_fails_the_job_and_hangs_nothing(
+    home: Any, make_tool: MakeTool, tmp_path: Path
+) -> None:
+    home.add("a", "b")
+
+    with pytest.raises(JobFailedError, match="not looked after any more"):
+        home.run(home.job(make_tool()), runner=Confused(tmp_path / "shared"))
+
+
+def test_whoever_comes_after_the_end_of_a_dispatcher_is_told(make_tool: MakeTool, tmp_path: Path) -> None:
+    dispatcher = Dispatcher(Confused(tmp_path), make_tool(), 0, threading.Event())
+    assert dispatcher.wait("a ticket").state is CommandState.LOST
+
+    assert dispatcher.wait("another").state is CommandState.LOST
+    with pytest.raises(RunnerExecError, match="not looked after"):
+        dispatcher.submit(Command(["true"], str(tmp_path)))

@@ -183,3 +183,54 @@ def test_a_step_may_be_called_by_its_name_or_its_datasets(home: Any, tools: Tool
         ("x", "big", ("first",)),
         ("y", "big", ("first",)),
     ]
+
+
+@pytest.fixture
+def two_outputs(make_tool: MakeTool) -> Tools:
+    body = "write(inputs[0]); put(arguments['q'], inputs[0] + '?')"
+    return Tools(make_tool(body, id_="two", outputs=("o", "q")), make_tool(id_="upper"))
+
+
+def test_an_output_that_is_not_saved_leaves_only_its_digest(home: Any, two_outputs: Tools) -> None:
+    home.add("a")
+    one = {**step("one", "two"), "outputs": {"q": False}}
+
+    run(home, two_outputs, one)
+
+    assert list(home.contents("one").values()) == ["a"]
+    if home.service.__class__.__name__ == "LocalMetadataService":
+        (again,) = run(home, two_outputs, one)
+        (item,) = read_record(again).items  # type: ignore[union-attr]
+        assert [(file.name, file.size) for file in item.dropped] == [("q", 2)]
+
+
+def test_what_was_not_saved_is_made_where_it_is_wanted(local: Any, two_outputs: Tools) -> None:
+    local.add("a")
+    run(local, two_outputs, {**step("one", "two"), "outputs": {"q": False}})
+
+    run(local, two_outputs, step("one", "two"))
+
+    assert sorted(set(local.contents("one").values())) == ["a", "a?"]
+
+
+def test_an_output_that_another_step_reads_is_kept(local: Any, two_outputs: Tools) -> None:
+    local.add("a")
+    read = {"name": "i", "dataset": "one", "origin_output_name": "q"}
+
+    run(local, two_outputs, {**step("one", "two"), "outputs": {"o": False, "q": False}}, {
+        **step("up", "upper"), "inputs": [read]})  # fmt: skip
+
+    assert list(local.contents("one").values()) == ["a?"]
+    assert list(local.contents("up").values()) == ["A?"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [({"o": False, "q": False}, "none of its outputs is saved"), ({"z": False}, "has no output 'z'")],
+)
+def test_outputs_that_cannot_be_dropped_are_errors_before_anything_runs(
+    local: Any, two_outputs: Tools, outputs: dict[str, bool], said: str
+) -> None:
+    local.add("a")
+    with pytest.raises(PipelineError, match=said):
+        run(local, two_outputs, {**step("one", "two"), "outputs": outputs})

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bioimageit_core.containers import Tool
+from bioimageit_core.core.exceptions import ToolsServiceError
 
 __all__ = ["Digest", "Digests", "ToolDigest", "digest_path", "digest_tool"]
 
@@ -99,7 +100,10 @@ def digest_path(path: str) -> Digest:
 
 
 def digest_tool(tool: Tool) -> ToolDigest:
-    """Digest a tool's wrapper and what lies beside it: scripts, and the macros that the wrapper names.
+    """Digest a tool's wrapper, what lies beside it (scripts, and the macros that it names), and what it shares.
+
+    Shared with others are the macros that it imports from elsewhere, and the Python packages that lie where those and
+    the wrapper have their common directory, as those of the package's own toolbox do.
 
     Other wrappers in the same directory, documentation and large files do not count. What a shared script directory
     holds counts for every tool in it: a change there may be a change of any of them.
@@ -117,9 +121,28 @@ def digest_tool(tool: Tool) -> ToolDigest:
     names = [own, *(name for name in sorted(os.listdir(folder)) if name != own and _is_code(folder, name))]
     xml = {name: _read(os.path.join(folder, name)) for name in names if name.lower().endswith(".xml")}
     used = _named_from(own, xml)
-    files = {name: _sha256(os.path.join(folder, name)) for name in names if name not in xml or name in used}
+    names = [name for name in names if name not in xml or name in used]
+    names += [os.path.relpath(path, folder) for path in _shared(tool, folder)]
+    files = {name.replace(os.sep, "/"): _sha256(os.path.join(folder, name)) for name in dict.fromkeys(names)}
     lines = "".join(f"{files[name]}  {name}\n" for name in sorted(files))
     return ToolDigest(hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest(), files)
+
+
+def _shared(tool: Tool, folder: str) -> Iterator[str]:
+    """Give the files outside of a wrapper's directory that its tool is made of."""
+    from bioimageit_core.core.wrappers import wrapper_directories, wrapper_sources
+
+    try:
+        sources, common = [os.path.abspath(path) for path in wrapper_sources(tool)], wrapper_directories(tool)
+    except ToolsServiceError:  # other software made it, or it changed since: it is what lies there
+        return
+    yield from (path for path in sources if os.path.dirname(path) != folder)
+    if len(common) != 1 or common[0] == folder:
+        return
+    for name in sorted(os.listdir(common[0])):
+        package = os.path.join(common[0], name)
+        if os.path.isfile(os.path.join(package, "__init__.py")):
+            yield from (os.path.join(package, file) for file in sorted(_files_in(package)) if file.endswith(".py"))
 
 
 def _named_from(wrapper: str, xml: dict[str, bytes]) -> set[str]:

@@ -45,7 +45,7 @@ def exec_tool(
     ToolsServiceError
         A value does not fit the tool, or an input is not there.
     """
-    from bioimageit_core.core.wrappers import collect_outputs, judge, prepare_call
+    from bioimageit_core.core.wrappers import collect_outputs, judge, prepare_call, wrapper_directories
     from bioimageit_core.jobs.execute import write_job_dir
 
     told = Progress(list(observers), job_id, 1)
@@ -62,7 +62,7 @@ def exec_tool(
         write_job_dir(call)
         for path in wanted.values():
             os.makedirs(os.path.dirname(path), exist_ok=True)
-        reads = [os.path.dirname(tool.uri), *_paths(inputs)]
+        reads = [*wrapper_directories(tool), *_paths(inputs)]
         writes = sorted({os.path.dirname(path) for path in wanted.values()})
         command = Command(
             list(call.argv), job_dir, dict(call.env), tuple(filter(None, reads)), tuple(writes), timeout, memory,

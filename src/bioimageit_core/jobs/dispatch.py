@@ -40,6 +40,7 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._new = Event()
         self._closed = False
+        self._failure = ""
         self._waiting: list[tuple[Command, Future[str]]] = []
         self._watched: dict[str, Future[Finished]] = {}
         self._cancelled: set[str] = set()
@@ -56,6 +57,8 @@ class Dispatcher:
         """
         ticket: Future[str] = Future()
         with self._lock:
+            if self._failure:
+                raise RunnerExecError(self._failure, command.argv)
             self._waiting.append((command, ticket))
         self._wake()
         return ticket.result()
@@ -64,6 +67,8 @@ class Dispatcher:
         """Wait until a submitted command has ended, in this or an earlier process."""
         finished: Future[Finished] = Future()
         with self._lock:
+            if self._failure:
+                return Finished(None, state=CommandState.LOST, reason=self._failure)
             self._watched[ticket] = finished
         self._wake()
         return finished.result()
@@ -96,8 +101,18 @@ class Dispatcher:
             self._watch()
         except Exception as error:
             logger.exception("commands are not looked after any more")
-            self._closed = True
-            self._tell(dict(self._watched), Finished(None, state=CommandState.LOST, reason=f"lost: {error}"))
+            self._abandon(f"commands are not looked after any more: {type(error).__name__}: {error}")
+
+    def _abandon(self, reason: str) -> None:
+        """Tell all who wait, and all who will, that nobody looks after their commands."""
+        with self._lock:
+            self._closed, self._failure = True, reason
+            waiting, self._waiting = self._waiting, []
+            watched = dict(self._watched)
+        for command, ticket in waiting:
+            if not ticket.done():
+                ticket.set_exception(RunnerExecError(reason, command.argv))
+        self._tell(watched, Finished(None, state=CommandState.LOST, reason=reason))
 
     def _watch(self) -> None:
         pause = _LOOK[0]

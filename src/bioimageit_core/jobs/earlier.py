@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +110,13 @@ def runs_of(data_service: DataService, dataset: Dataset) -> list[Run]:
 
 
 def read_earlier(
-    data_service: DataService, dataset: Dataset, work: Work, outputs: Sequence[str], *, same_dataset: bool = True
+    data_service: DataService,
+    dataset: Dataset,
+    work: Work,
+    outputs: Sequence[str],
+    *,
+    same_dataset: bool = True,
+    discard: Collection[str] = (),
 ) -> Earlier:
     """Read what earlier runs into a dataset made with the same work.
 
@@ -120,6 +126,8 @@ def read_earlier(
         Names of the outputs that an execution has to have made.
     same_dataset
         Whether `dataset` is the one that the new run writes to; only then runs without a record count.
+    discard
+        Outputs that are not wanted; an execution that did not keep others does not count.
     """
     earlier = Earlier()
     there = {entry.uuid: entry.md_uri for entry in dataset.uris}
@@ -136,7 +144,9 @@ def read_earlier(
         if record is None or record.state == "running":
             unrecorded.append(run)
         for item in record.items if record is not None else []:
-            if item.state in ("done", "reused") and all(file.uuid in there for file in item.outputs):
+            is_whole = all(file.uuid in there for file in item.outputs)
+            lacks = any(file.name not in discard for file in item.dropped)
+            if item.state in ("done", "reused") and is_whole and not lacks:
                 earlier.add(Result(dataset.name, item.outputs, item.inputs, item.key, there))
     if unrecorded and same_dataset:
         _add_by_documents(earlier, data_service, dataset, unrecorded, outputs)

@@ -9,16 +9,15 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bioimageit_core.containers import ProcessedData
 from bioimageit_core.core.command import Command, CommandState, Finished, failure_of
 from bioimageit_core.core.exceptions import DataServiceError, RunnerExecError
 from bioimageit_core.core.utils import format_date
-from bioimageit_core.core.wrappers import collect_outputs, judge, output_specs, prepare_call
+from bioimageit_core.core.wrappers import collect_outputs, judge, output_specs, prepare_call, wrapper_directories
 from bioimageit_core.core.wrappers.call import Call, OutputFile
 from bioimageit_core.jobs.digests import Digests
-from bioimageit_core.jobs.earlier import Result
 from bioimageit_core.jobs.naming import unique_name
 from bioimageit_core.jobs.pickup import Pending, load_pending, save_pending, stable_name
 from bioimageit_core.jobs.plan import Plan, PlannedItem
@@ -141,11 +140,12 @@ class Executor:
         record.key = content_key(work.tool_sha256, work.environment, work.parameters, facts)
 
     def _reuse(self, item: PlannedItem, record: ItemRecord) -> bool:
-        found: Result | None = item.result if item.action == "reuse" else None
+        found = item.result if item.action == "reuse" else None
         for other in () if found is not None else self.plan.elsewhere:
             found = found or other.by_key.get(record.key)
         if found is None or (found.key and found.key != record.key):
             return False
+        found = replace(found, outputs=[file for file in found.outputs if file.name not in self.plan.discard])
         new = [self._new_data(item, file.name, "", "") for file in found.outputs]
         stored = take_over(self.staging, found, new, self._folder, self._digests)
         if stored is None:
@@ -181,14 +181,14 @@ class Executor:
             record.argv = list(call.argv)
             if pending is None:
                 write_job_dir(call)
-            reads = [os.path.dirname(tool.uri), *(path for several in paths.values() for path in several)]
+            reads = [*wrapper_directories(tool), *(path for several in paths.values() for path in several)]
             command = self._command(call, reads, item.name)
             if dispatcher is not None:
                 finished = self._dispatch(command, pending, call, places, record)
             else:
                 finished = self._execute(command, record)
             self._judge(command, finished, record)
-            found = collect_outputs(tool, call, values, files)
+            found = self._kept(collect_outputs(tool, call, values, files), record)
             outputs.extend(self._output(item, file, staged, job_dir) for file in found)
             if not outputs:
                 raise RunnerExecError(f"the tool wrote nothing for {item.name}", call.argv, record.exit_status)
@@ -267,6 +267,18 @@ class Executor:
         reason = judge(self.plan.tool, status, finished.stdout, finished.stderr)
         if reason is not None:
             raise failure_of(command, finished, "" if reason == f"exit status {status}" else f"failed: {reason}")
+
+    def _kept(self, found: Sequence[OutputFile], record: ItemRecord) -> list[OutputFile]:
+        """Give what is to be stored; of the rest only the digests are recorded."""
+        record.dropped = []
+        for file in found:
+            if file.name in self.plan.discard:
+                digest = self._digests.of(file.path)
+                record.dropped.append(
+                    FileRecord(file.name, file.designation, "", digest.sha256, digest.size, digest.mtime_ns)
+                )
+                _remove_staged(file.path)
+        return [file for file in found if file.name not in self.plan.discard]
 
     def _output(
         self, item: PlannedItem, file: OutputFile, staged: Mapping[str, ProcessedData], job_dir: str

@@ -81,6 +81,7 @@ def run_pipeline(
             job_id=job_id,
             workers=max(1, (workers or default_workers()) // share) if in_parallel and share > 1 else workers,
             stop=work.stop,
+            discard=step.discard,
             pipeline={"uuid": work.uuid, "name": pipeline.name, "step": step.name},
             **options,
         )

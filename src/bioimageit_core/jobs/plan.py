@@ -74,6 +74,8 @@ class Plan:
         What the tool does not accept of its inputs; a job with any is refused before anything runs.
     with_facts
         Whether the wrapper asks what its images are.
+    discard
+        Outputs of the tool that are not kept.
     """
 
     job: Job
@@ -90,6 +92,7 @@ class Plan:
     broadcast: list[str] = field(default_factory=list)
     with_facts: bool = False
     misfits: list[str] = field(default_factory=list)
+    discard: frozenset[str] = frozenset()
 
     @property
     def to_do(self) -> int:
@@ -131,6 +134,7 @@ def plan_job(
     resume: bool = True,
     broadcast: Collection[str] = (),
     preflight: bool = True,
+    discard: Collection[str] = (),
 ) -> Plan:
     """Plan a job; nothing is written.
 
@@ -146,6 +150,8 @@ def plan_job(
         Inputs whose one data goes with all items.
     preflight
         Whether to look whether the tool accepts each input.
+    discard
+        Outputs of the tool that are not kept.
 
     Raises
     ------
@@ -173,9 +179,10 @@ def plan_job(
     tool_digest = digest_tool(tool)
     environment = runner.environment_digest(tool) if isinstance(runner, LocksEnvironment) else None
     work = Work(tool, tool_digest.sha256, environment, values, plain_values(job.parameters))
-    required = [output.name for output in outputs if not (output.is_discovered or output.is_collection)]
-    earlier = read_earlier(data, dataset, work, required) if dataset is not None else Earlier()
-    elsewhere = _elsewhere(data, experiment, dataset_name, work) if reuse else []
+    kept = [output for output in outputs if output.name not in discard]
+    required = [output.name for output in kept if not (output.is_discovered or output.is_collection)]
+    earlier = read_earlier(data, dataset, work, required, discard=discard) if dataset is not None else Earlier()
+    elsewhere = _elsewhere(data, experiment, dataset_name, work, discard) if reuse else []
     with paused_collector():
         items = plan_items(groups, earlier if resume else Earlier(), elsewhere, why_run=_why_run(earlier, resume))
     plan = Plan(
@@ -192,6 +199,7 @@ def plan_job(
         elsewhere,
         list(broadcast),
         with_facts,
+        discard=frozenset(discard),
     )
     if preflight:
         plan.misfits = find_misfits(tool, [item.inputs for item in items if item.action == "run"])
@@ -370,11 +378,14 @@ def _group(
     return [{name: (data,) for name, data in group.items()} for group in pair(known, broadcast)]
 
 
-def _elsewhere(data: DataService, experiment: Experiment, own: str, work: Work) -> list[Earlier]:
+def _elsewhere(
+    data: DataService, experiment: Experiment, own: str, work: Work, discard: Collection[str]
+) -> list[Earlier]:
     found = []
     for info in experiment.processed_datasets:
         if info.name != own:
-            earlier = read_earlier(data, data.get_dataset(info.url), work, (), same_dataset=False)
+            dataset = data.get_dataset(info.url)
+            earlier = read_earlier(data, dataset, work, (), same_dataset=False, discard=discard)
             if earlier.by_inputs:
                 found.append(earlier)
     return found

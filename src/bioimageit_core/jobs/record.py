@@ -64,6 +64,8 @@ class ItemRecord(msgspec.Struct, omit_defaults=True):
         Identity of its work; see `content_key`.
     stderr
         The end of it, where the item failed.
+    dropped
+        What the tool made that was not kept, with its content's digest.
     """
 
     name: str = ""
@@ -72,6 +74,7 @@ class ItemRecord(msgspec.Struct, omit_defaults=True):
     key: str = ""
     inputs: list[FileRecord] = msgspec.field(default_factory=list)
     outputs: list[FileRecord] = msgspec.field(default_factory=list)
+    dropped: list[FileRecord] = msgspec.field(default_factory=list)
     argv: list[str] = msgspec.field(default_factory=list)
     exit_status: int | None = None
     seconds: float = 0.0

@@ -54,6 +54,7 @@ def run_job(
     work_dir: str = "",
     stop: Stop | None = None,
     pipeline: dict[str, str] | None = None,
+    discard: Collection[str] = (),
 ) -> Run:
     """Run a tool over a selection and record what came of it.
 
@@ -84,6 +85,8 @@ def run_job(
         end it.
     pipeline
         What the record says of the pipeline that the job is a step of.
+    discard
+        Outputs of the tool that are not kept: only the digests of their contents are recorded.
 
     Raises
     ------
@@ -95,6 +98,7 @@ def run_job(
         Inputs do not fit the tool; nothing was run.
     """
     options: dict[str, Any] = {"reuse": reuse, "resume": resume, "broadcast": broadcast, "preflight": preflight}
+    options["discard"] = discard
     plan = plan_job(job, data=data, runner=runner, **options)
     if plan.misfits:
         raise PreflightError(plan.tool.fullname(), plan.misfits)

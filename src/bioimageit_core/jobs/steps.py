@@ -58,6 +58,8 @@ class PlannedStep:
         Names of the planned steps whose results it reads.
     variant
         The values of the sweeps that it is one variant of.
+    discard
+        Outputs of the tool that are not kept.
     """
 
     name: str
@@ -68,12 +70,14 @@ class PlannedStep:
     parameters: Mapping[str, Any]
     after: tuple[str, ...] = ()
     variant: Mapping[str, Any] = field(default_factory=dict)
+    discard: tuple[str, ...] = ()
 
 
 def plan_steps(experiment: Experiment, pipeline: Pipeline, tools: ToolsService) -> list[PlannedStep]:
     """Lay a pipeline out: each step once for each combination of swept parameters, after the steps that it reads from.
 
     An input's dataset is one of the experiment, or what another step makes, by the step's name or that of its dataset.
+    An output that is not to be saved is kept all the same if another step reads it: results are made from it.
     A parameter is swept if its value is ``{'sweep': [...]}``; the steps that read from it are swept with it.
 
     Raises
@@ -151,6 +155,13 @@ def _misfits(step: PipelineStep, tools: Mapping[str, Tool], makers: Mapping[str,
 
     problems = []
     tool = tools[step.name]
+    outputs = [output.name for output in tool.outputs]
+    for named in step.outputs:
+        if named.name not in outputs:
+            said = ", ".join(outputs) or "none"
+            problems.append(f"step {step.name!r}: {step.tool} has no output {named.name!r} (it has: {said})")
+    if outputs and set(outputs) <= {output.name for output in step.outputs if not output.save} - _read_of(step, makers):
+        problems.append(f"step {step.name!r}: none of its outputs is saved, and no step reads one")
     names = [parameter.name for parameter in tool.inputs if parameter.is_data]
     for given in step.inputs:
         if given.name not in names:
@@ -170,6 +181,17 @@ def _misfits(step: PipelineStep, tools: Mapping[str, Tool], makers: Mapping[str,
             problems.append(f"step {step.name!r}: {error}")
             break
     return problems
+
+
+def _read_of(step: PipelineStep, makers: Mapping[str, PipelineStep]) -> set[str]:
+    """Name the outputs of a step that other steps read."""
+    read: set[str] = set()
+    for other in {id(each): each for each in makers.values()}.values():
+        for given in other.inputs:
+            if makers.get(given.dataset) is step:
+                every = {output.name for output in step.outputs}
+                read |= {given.origin_output_name} if given.origin_output_name else every
+    return read
 
 
 def _sweeps(step: PipelineStep) -> dict[tuple[str, str], list[Any]]:
@@ -248,6 +270,7 @@ def _planned(
         parameters,
         tuple(f"{name}{suffix(name)}" for name in sorted(needed)),
         {f"{of_step}.{name}": value for (of_step, name), value in values.items()},
+        tuple(sorted({output.name for output in step.outputs if not output.save} - _read_of(step, makers))),
     )
 
 

@@ -22,6 +22,7 @@ from bioimageit_core.core.exceptions import RunnerExecError, ToolsServiceError
 from bioimageit_core.core.wrappers.call import Call
 from bioimageit_core.core.wrappers.cases import TestCase, find_test_file
 from bioimageit_core.core.wrappers.collect import collect
+from bioimageit_core.core.wrappers.engine import wrapper_directories
 from bioimageit_core.core.wrappers.galaxy_call import SCRIPT, prepare_galaxy_call
 from bioimageit_core.core.wrappers.judging import judge_run
 from bioimageit_core.core.wrappers.model import Definition
@@ -226,7 +227,7 @@ def _run_here(argv: Sequence[str], call: Call, bin_dir: str, seconds: float) -> 
 
 def _run_by(runner: Any, argv: Sequence[str], call: Call, tool: Tool, seconds: float) -> str:
     engine = Engine(runner, tool, 0, threading.Event())
-    reads = [*call.links.values(), os.path.dirname(os.path.abspath(tool.uri))]
+    reads = [*call.links.values(), *wrapper_directories(tool)]
     command = Command(argv, call.job_dir, dict(call.env), reads=reads, timeout=seconds, name=f"test of {tool.id}")
     engine.set_up()
     try:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         output_specs,
         prepare_call,
         read_wrapper,
+        wrapper_directories,
         wrapper_sources,
     )
     from bioimageit_core.core.wrappers.lint import LintMessage, lint_tool
@@ -34,6 +35,7 @@ __all__ = [
     "output_specs",
     "prepare_call",
     "read_wrapper",
+    "wrapper_directories",
     "wrapper_sources",
 ]
 

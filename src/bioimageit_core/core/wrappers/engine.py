@@ -28,6 +28,7 @@ __all__ = [
     "output_specs",
     "prepare_call",
     "read_wrapper",
+    "wrapper_directories",
     "wrapper_sources",
 ]
 
@@ -48,6 +49,20 @@ def read_wrapper(path: str | os.PathLike[str]) -> Tool:
 def wrapper_sources(tool: Tool) -> tuple[str, ...]:
     """Give the files that a tool's wrapper is made of: itself and its macros; none for a tool without a file."""
     return definition_of(tool).sources
+
+
+def wrapper_directories(tool: Tool) -> list[str]:
+    """Give the directories that a tool's command reads of its wrapper, as absolute paths: what a container must see.
+
+    That is what the wrapper and its macros have above them in common, where tools of one collection keep the code that
+    they share; unless that were a home directory, or one above it.
+    """
+    folders = list(dict.fromkeys(os.path.dirname(os.path.abspath(path)) for path in wrapper_sources(tool)))
+    if not folders:
+        return [os.path.dirname(os.path.abspath(tool.uri))] if tool.uri else []
+    common, home = os.path.commonpath(folders), os.path.expanduser("~")
+    is_too_much = os.path.commonpath([common, home]) == common
+    return folders if is_too_much else [common]
 
 
 def check_values(tool: Tool, values: Mapping[str, Any], inputs: Inputs | None = None) -> dict[str, Any]:

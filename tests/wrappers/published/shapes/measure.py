@@ -1,6 +1,7 @@
 import argparse
 import sys
 
+import numpy as np
 import pandas
 import tifffile
 from PIL import Image
@@ -16,8 +17,6 @@ parser.add_argument("--sep", default="\t")
 args = parser.parse_args()
 if "mean_intensity" in args.features and not args.intensity:
     sys.exit("mean_intensity needs an intensity image")
-import numpy as np
-
 image = np.asarray(Image.open(args.intensity)) if args.intensity else None
 table = pandas.DataFrame(regionprops_table(tifffile.imread(args.labels), image, ["label", *args.features]))
 if args.all_columns:
