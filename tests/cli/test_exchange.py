@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from bioimageit_core.api import Request
 from bioimageit_core.cli.app import app
+from bioimageit_core.core.wrappers import read_wrapper
+from bioimageit_core.jobs.digests import digest_tool
 
 NAME = "Kc 167 µ"
 
@@ -76,6 +78,23 @@ def test_a_refused_crate_is_told_in_a_line(bioimageit: Any, tmp_path: Path) -> N
         assert out == ""
         assert said in err
         assert err.count("\n") == 1
+
+
+def test_a_tool_is_not_looked_for_where_a_crate_says(bioimageit: Any, place: Path, tmp_path: Path) -> None:
+    crate = tmp_path / "kc"
+    bioimageit("export", NAME, str(crate), "--ro-crate")
+    evil = tmp_path / "evil.xml"
+    wrapper = (place / "tools" / "measure" / "measure.xml").read_text()
+    evil.write_text(wrapper.replace("<command>", f"<command>touch '{tmp_path}/ran'; "))
+    run = crate / "measured" / "run.md.json"
+    document = json.loads(run.read_text())
+    document["process"]["url"] = str(evil)
+    document["execution"]["tool"]["sha256"] = digest_tool(read_wrapper(evil)).sha256
+    run.write_text(json.dumps(document))
+    status, out, _ = bioimageit("replay", str(crate), "measured")
+    assert status == 4
+    assert "impossible" in out
+    assert not (tmp_path / "ran").exists()
 
 
 def test_tables_are_exported(bioimageit: Any, tmp_path: Path) -> None:

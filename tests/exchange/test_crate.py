@@ -14,6 +14,7 @@ from tests.exchange.validator import issues
 from bioimageit_core.api import Request
 from bioimageit_core.containers import Experiment
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError
+from bioimageit_core.exchange.crate.reading import read_crate
 from bioimageit_core.exchange.crate.writing import write_crate
 from bioimageit_core.exchange.exports import Exporting
 from bioimageit_core.jobs.replay import replay_dataset
@@ -104,6 +105,37 @@ def test_what_is_replayed_from_a_crate_is_identical(crate: Path, place: Path, re
     dataset = req.get_dataset(experiment, "m_times-3")
     verdicts = replay_dataset(req.data_service, req.tools_service, req.runner_service, experiment, dataset)
     assert [verdict.verdict for verdict in verdicts] == ["identical", "identical"]
+
+
+@pytest.mark.parametrize(
+    ("there", "back"), [("memory", "LOCAL"), ("SQLite", "model"), ("model", "SQLite"), ("LOCAL", "memory")]
+)
+def test_any_home_gives_and_takes_crates(
+    there: str, back: str, home: Any, lineage: Any, everything: Any, tmp_path: Path
+) -> None:
+    first, second = home(there), home(back)
+    made = lineage(first)
+    write_crate(Exporting(made, first.service, str(tmp_path / "crate")))
+    arrived = read_crate(str(tmp_path / "crate"), second.service, second.place())
+    assert arrived.not_held == []
+    after = everything(second.service, second.service.get_experiment(arrived.md_uri))
+    assert after == everything(first.service, made)
+
+
+def test_where_a_tool_ran_is_said(tmp_path: Path) -> None:
+    req = open_laboratory(tmp_path)
+    experiment = fill(req, tmp_path, has_pipeline=False)
+    (run,) = req.get_dataset_runs(req.get_dataset(experiment, "measured"))
+    run.extra["execution"] |= {"runner": "PodmanRunnerService", "environment": "ab" * 32}
+    req.data_service.update_run(run)  # type: ignore[attr-defined]
+    req.export(experiment, str(tmp_path / "crate"), "ro-crate")
+    document = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())
+    entities = {entity["@id"]: entity for entity in document["@graph"]}
+    (action,) = actions(entities)
+    image = entities[action["containerImage"]["@id"]]
+    assert (image["registry"], image["name"], image["tag"]) == ("quay.io", "lab/measure", "1.2")
+    assert image["additionalType"]["@id"].endswith("#DockerImage")
+    assert entities[action["environment"]["@id"]]["value"] == "ab" * 32
 
 
 def test_referenced_files_stay_where_they_lie(

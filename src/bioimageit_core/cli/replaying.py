@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.cli.output import show_json, show_table, show_text
+from bioimageit_core.core.exceptions import ToolNotFoundError
 
 if TYPE_CHECKING:
     from bioimageit_core.cli.session import Session
-    from bioimageit_core.containers import Experiment
+    from bioimageit_core.containers import Experiment, Tool
     from bioimageit_core.jobs.replay import Verdict
-    from bioimageit_core.plugins.contracts import DataService
+    from bioimageit_core.plugins.contracts import DataService, ToolsService
 
 __all__ = ["replay", "replay_crate", "show"]
 
@@ -30,7 +31,8 @@ def replay(
     JobError
         Nothing was recorded of how the dataset was made.
     """
-    return _replay(session, session.request.data_service, experiment, name, tolerance, folder, workers)
+    request = session.request
+    return _replay(session, request.data_service, request.tools_service, experiment, name, tolerance, folder, workers)
 
 
 def replay_crate(
@@ -52,12 +54,26 @@ def replay_crate(
     with tempfile.TemporaryDirectory(prefix="bioimageit-crate-") as room:
         arrived = read_crate(crate, service, room)
         experiment = service.get_experiment(arrived.md_uri)
-        return _replay(session, service, experiment, name, tolerance, folder, workers)
+        return _replay(
+            session, service, _Known(session.request.tools_service), experiment, name, tolerance, folder, workers
+        )
+
+
+class _Known:
+    """The tools of this machine by their names; where a crate says that a wrapper is, nobody looks."""
+
+    def __init__(self, tools: ToolsService) -> None:
+        self.get_tool = tools.get_tool
+
+    def read_tool(self, uri: str) -> Tool:
+        """Refuse, so that the tool is found by its name."""
+        raise ToolNotFoundError(uri)
 
 
 def _replay(
     session: Session,
     service: DataService,
+    tools: Any,
     experiment: Experiment,
     name: str,
     tolerance: float,
@@ -71,7 +87,7 @@ def _replay(
     with session.progress(f"replaying {name}"):
         return replay_dataset(
             service,
-            request.tools_service,
+            tools,
             request.runner_service,
             experiment,
             dataset,
