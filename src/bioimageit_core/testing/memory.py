@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import itertools
 import os
 import re
 import shutil
 import tempfile
-import threading
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 from bioimageit_core.containers import Container, Data, Dataset, DatasetInfo, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError, InvalidNameError, NotFoundError
@@ -21,65 +16,10 @@ from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.query import fields_of, parse_query
 from bioimageit_core.core.utils import format_date, generate_uuid
 from bioimageit_core.plugins.contracts import DataService
-from bioimageit_core.testing.content import Content, read_content, write_content
+from bioimageit_core.testing.content import read_content, write_content
+from bioimageit_core.testing.memory_store import MemoryStore, read_record
 
 __all__ = ["MemoryMetadataService", "MemoryMetadataServiceBuilder", "MemoryStore"]
-
-AnyContainer = TypeVar("AnyContainer", bound=Container)
-
-
-@dataclass
-class Tables:
-    """All records of a store. Records are replaced, never changed, so that a shallow copy is a snapshot."""
-
-    experiments: dict[str, Experiment] = field(default_factory=dict)
-    datasets: dict[str, Dataset] = field(default_factory=dict)
-    data: dict[str, RawData | ProcessedData] = field(default_factory=dict)
-    runs: dict[str, Run] = field(default_factory=dict)
-    files: dict[str, Content] = field(default_factory=dict)
-    workspaces: dict[str, str] = field(default_factory=dict)
-    experiment_of: dict[str, str] = field(default_factory=dict)
-
-    def snapshot(self) -> Tables:
-        """Copy the tables, not the records."""
-        return Tables(**{name: dict(table) for name, table in vars(self).items()})
-
-
-class MemoryStore:
-    """What the sessions of `MemoryMetadataService` share.
-
-    Attributes
-    ----------
-    before_write
-        Called before each record is written; what it raises makes the whole operation fail.
-    """
-
-    def __init__(self) -> None:
-        self.id = uuid.uuid4().hex[:8]
-        self.tables = Tables()
-        self.before_write: Callable[[], None] = lambda: None
-        self._lock = threading.RLock()
-        self._numbers = itertools.count(1)
-
-    def new_uri(self, kind: str) -> str:
-        """Make an ``md_uri`` that no other record of any store has."""
-        return f"mem:{self.id}/{kind}/{next(self._numbers)}"
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[Tables]:
-        """Give tables to change; the changes are seen by others when the block ends, all or none."""
-        with self._lock:
-            draft = self.tables.snapshot()
-            try:
-                yield draft
-            except OSError as error:
-                raise DataServiceError(f"nothing was written: {error}") from error
-            self.tables = draft
-
-    def put(self, table: dict[str, Any], uri: str, record: Any) -> None:
-        """Write one record into a table of a transaction."""
-        self.before_write()
-        table[uri] = copy.deepcopy(record)
 
 
 class MemoryMetadataService(DataService):
@@ -132,12 +72,12 @@ class MemoryMetadataService(DataService):
 
     def get_experiment(self, md_uri: str) -> Experiment:
         """Read one experiment."""
-        return _read("experiment", self.store.tables.experiments, md_uri)
+        return read_record("experiment", self.store.tables.experiments, md_uri)
 
     def update_experiment(self, experiment: Experiment) -> None:
         """Write an experiment's information and keys; its list of datasets is the store's own."""
         with self.store.transaction() as tables:
-            stored = _read("experiment", tables.experiments, experiment.md_uri)
+            stored = read_record("experiment", tables.experiments, experiment.md_uri)
             new = copy.deepcopy(experiment)
             new.raw_dataset, new.processed_datasets = stored.raw_dataset, stored.processed_datasets
             self.store.put(tables.experiments, new.md_uri, new)
@@ -160,8 +100,8 @@ class MemoryMetadataService(DataService):
         store = self.store
         pairs = {} if key_value_pairs is dict else dict(key_value_pairs or {})
         with store.transaction() as tables:
-            stored = _read("experiment", tables.experiments, experiment.md_uri)
-            dataset = _read("dataset", tables.datasets, stored.raw_dataset.url)
+            stored = read_record("experiment", tables.experiments, experiment.md_uri)
+            dataset = read_record("dataset", tables.datasets, stored.raw_dataset.url)
             for entry in dataset.uris:
                 known = tables.data.get(entry.md_uri)
                 if known is not None and known.name == name and tables.files.get(known.uri) == content:
@@ -209,7 +149,7 @@ class MemoryMetadataService(DataService):
     def get_raw_data(self, md_uri: str) -> RawData:
         """Read a raw data; it has every key of its experiment."""
         tables = self.store.tables
-        data = _read("data", tables.data, md_uri)
+        data = read_record("data", tables.data, md_uri)
         if not isinstance(data, RawData):
             raise NotFoundError("raw data", md_uri)
         for key in tables.experiments[tables.experiment_of[md_uri]].keys:
@@ -224,7 +164,7 @@ class MemoryMetadataService(DataService):
 
     def get_processed_data(self, md_uri: str) -> ProcessedData:
         """Read a processed data."""
-        data = _read("data", self.store.tables.data, md_uri)
+        data = read_record("data", self.store.tables.data, md_uri)
         if not isinstance(data, ProcessedData):
             raise NotFoundError("processed data", md_uri)
         return data
@@ -239,8 +179,8 @@ class MemoryMetadataService(DataService):
         content = read_content(processed_data.uri)
         store = self.store
         with store.transaction() as tables:
-            stored = _read("dataset", tables.datasets, dataset.md_uri)
-            _read("run", tables.runs, run.md_uri)
+            stored = read_record("dataset", tables.datasets, dataset.md_uri)
+            read_record("run", tables.runs, run.md_uri)
             new = copy.deepcopy(processed_data)
             new.md_uri, new.uri = store.new_uri("data"), store.new_uri("file")
             new.uuid = new.uuid or generate_uuid()
@@ -254,7 +194,7 @@ class MemoryMetadataService(DataService):
 
     def _update_data(self, data: Any, kind: type[RawData] | type[ProcessedData]) -> None:
         with self.store.transaction() as tables:
-            stored = _read("data", tables.data, data.md_uri)
+            stored = read_record("data", tables.data, data.md_uri)
             if not isinstance(stored, kind):
                 raise NotFoundError(kind.__name__, data.md_uri)
             new = copy.deepcopy(data)
@@ -273,15 +213,15 @@ class MemoryMetadataService(DataService):
 
     def get_dataset(self, md_uri: str) -> Dataset:
         """Read a dataset."""
-        return _read("dataset", self.store.tables.datasets, md_uri)
+        return read_record("dataset", self.store.tables.datasets, md_uri)
 
     def update_dataset(self, dataset: Dataset) -> None:
         """Write a dataset's name and list."""
         with self.store.transaction() as tables:
-            _read("dataset", tables.datasets, dataset.md_uri)
+            read_record("dataset", tables.datasets, dataset.md_uri)
             self.store.put(tables.datasets, dataset.md_uri, dataset)
             owner = tables.experiment_of[dataset.md_uri]
-            experiment = _read("experiment", tables.experiments, owner)
+            experiment = read_record("experiment", tables.experiments, owner)
             for info in [experiment.raw_dataset, *experiment.processed_datasets]:
                 if info.url == dataset.md_uri:
                     info.name, info.uuid = dataset.name, dataset.uuid
@@ -291,7 +231,7 @@ class MemoryMetadataService(DataService):
         """Create an empty processed dataset; `experiment` is updated to list it."""
         _check_name("dataset", dataset_name)
         with self.store.transaction() as tables:
-            stored = _read("experiment", tables.experiments, experiment.md_uri)
+            stored = read_record("experiment", tables.experiments, experiment.md_uri)
             if dataset_name in [info.name for info in [stored.raw_dataset, *stored.processed_datasets]]:
                 raise ConflictError(f"{stored.name!r} has a dataset named {dataset_name!r}")
             dataset = Dataset(self.store.new_uri("dataset"), generate_uuid(), dataset_name)
@@ -305,7 +245,7 @@ class MemoryMetadataService(DataService):
     def create_run(self, dataset: Dataset, run_info: Run) -> Run:
         """Store a run of a processed dataset."""
         with self.store.transaction() as tables:
-            stored = _read("dataset", tables.datasets, dataset.md_uri)
+            stored = read_record("dataset", tables.datasets, dataset.md_uri)
             run = copy.deepcopy(run_info)
             run.md_uri, run.uuid = self.store.new_uri("run"), run.uuid or generate_uuid()
             run.processed_dataset = Container(stored.md_uri, stored.uuid)
@@ -314,20 +254,20 @@ class MemoryMetadataService(DataService):
 
     def get_run(self, md_uri: str) -> Run:
         """Read a run."""
-        return _read("run", self.store.tables.runs, md_uri)
+        return read_record("run", self.store.tables.runs, md_uri)
 
     # optional abilities
 
     def update_run(self, run: Run) -> None:
         """Write a run again."""
         with self.store.transaction() as tables:
-            _read("run", tables.runs, run.md_uri)
+            read_record("run", tables.runs, run.md_uri)
             self.store.put(tables.runs, run.md_uri, run)
 
     def get_dataset_runs(self, dataset: Dataset) -> list[Run]:
         """List the runs of a dataset, oldest first."""
         tables = self.store.tables
-        _read("dataset", tables.datasets, dataset.md_uri)
+        read_record("dataset", tables.datasets, dataset.md_uri)
         return [copy.deepcopy(r) for r in tables.runs.values() if r.processed_dataset.md_uri == dataset.md_uri]
 
     def create_data_uri(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:  # noqa: ARG002
@@ -342,7 +282,7 @@ class MemoryMetadataService(DataService):
     def download_data(self, md_uri: str, destination: str) -> str:
         """Write the data into the file `destination`, or into the directory under a name of its own."""
         tables = self.store.tables
-        content = tables.files[_read("data", tables.data, md_uri).uri]
+        content = tables.files[read_record("data", tables.data, md_uri).uri]
         if os.path.isdir(destination):
             destination = os.path.join(destination, md_uri.rsplit("/", 1)[-1])
         try:
@@ -363,7 +303,7 @@ class MemoryMetadataService(DataService):
                 yield data
 
     def _get_data(self, md_uri: str) -> RawData | ProcessedData:
-        data = _read("data", self.store.tables.data, md_uri)
+        data = read_record("data", self.store.tables.data, md_uri)
         return self.get_raw_data(md_uri) if isinstance(data, RawData) else data
 
     def _get_origin(self, data: RawData | ProcessedData) -> RawData | None:
@@ -388,12 +328,6 @@ class MemoryMetadataServiceBuilder:
         if self._instance is None:
             self._instance = MemoryMetadataService()
         return self._instance
-
-
-def _read(kind: str, table: dict[str, AnyContainer], md_uri: str) -> AnyContainer:
-    if md_uri not in table:
-        raise NotFoundError(kind, md_uri)
-    return copy.deepcopy(table[md_uri])
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.core.exceptions import DataServiceError, NotFoundError
 
+from bioimageit_omero.failures import translated
 from bioimageit_omero.ice import import_client, model, rint, rstring
-from bioimageit_omero.session import Session, translated
+from bioimageit_omero.session import Session
 from bioimageit_omero.source import PIXEL_TYPES, Channel, ImageSource, PixelSize
 
 if TYPE_CHECKING:

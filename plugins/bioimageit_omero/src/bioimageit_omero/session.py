@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bioimageit_core.core.exceptions import ConfigError, ConflictError, DataServiceError
+from bioimageit_core.core.exceptions import ConfigError, DataServiceError
 
+from bioimageit_omero.failures import is_lost, message_of, translated
 from bioimageit_omero.ice import import_client, model, rlong, rstring
 from bioimageit_omero.settings import Settings
 
@@ -93,7 +94,7 @@ class Session:
             return DataServiceError(
                 f"OMERO: {where} does not accept user {self.settings.username!r} with this password"
             )
-        return DataServiceError(f"OMERO: cannot reach {where}: {name}: {_message(error)}")
+        return DataServiceError(f"OMERO: cannot reach {where}: {name}: {message_of(error)}")
 
     def forget_connection(self, client: Any) -> None:
         """Give a lost connection up; the next call joins the session again, or makes one."""
@@ -140,7 +141,7 @@ class Session:
         except Exception as error:
             if isinstance(error, DataServiceError):
                 raise
-            if not _is_lost(error, is_write=is_write):
+            if not is_lost(error, is_write=is_write):
                 raise translated(error) from error
             _logger.info("the session at %s was lost (%s); joining it again", self.settings.host, type(error).__name__)
             self.forget_connection(client)
@@ -315,49 +316,6 @@ class _Stateful:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         operation = getattr(self._service, name)
         return lambda *arguments: operation(*arguments, self._context)
-
-
-def translated(error: Exception) -> Exception:
-    """Make an error of the library from what the client raised."""
-    name = type(error).__name__
-    if name == "OptimisticLockException":
-        return ConflictError(f"OMERO: somebody else changed it in the meantime: {_message(error)}")
-    if name.endswith("SecurityViolation"):
-        return DataServiceError(f"OMERO: not permitted: {_message(error)}")
-    module = type(error).__module__
-    if module.split(".")[0] in ("omero", "Ice", "Glacier2", "IcePy"):
-        return DataServiceError(f"OMERO: {name}: {_message(error)}")
-    return error
-
-
-def _message(error: Exception) -> str:
-    text = getattr(error, "message", None) or getattr(error, "reason", None) or getattr(error, "err", None)
-    if text is None:
-        text = str(error)
-    return " ".join(str(text).split())[:500]
-
-
-_NOT_BEGUN = {
-    "ObjectNotExistException",
-    "RemovedSessionException",
-    "SessionTimeoutException",
-    "SessionNotExistException",
-    "ConnectionRefusedException",
-    "CloseConnectionException",
-    "CommunicatorDestroyedException",
-    "ObjectAdapterDeactivatedException",
-}
-_UNKNOWN = {
-    "ConnectionLostException",
-    "ConnectionTimeoutException",
-    "TimeoutException",
-    "ForcedCloseConnectionException",
-}
-
-
-def _is_lost(error: Exception, *, is_write: bool) -> bool:
-    name = type(error).__name__
-    return name in _NOT_BEGUN or (not is_write and name in _UNKNOWN)
 
 
 def _is_alive(client: Any) -> bool:
