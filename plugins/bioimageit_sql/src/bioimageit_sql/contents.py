@@ -6,79 +6,21 @@ directory (Zarr) has the digest of the list of its files; that list is stored la
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
-import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from bioimageit_core.core.exceptions import ConfigError, DataServiceError, NotFoundError
+from bioimageit_sql.scanning import Scanned, files_in, is_key, manifest_of, scan, stamp_of
 
-__all__ = ["Contents", "Scanned", "is_key", "scan"]
+__all__ = ["Contents"]
 
-_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}(\.[A-Za-z0-9]{1,10}){0,2}")
-_DOUBLE = re.compile(r"\.(ome\.(tiff?|zarr)|nii\.gz|tar\.gz)$", re.IGNORECASE)
-_SINGLE = re.compile(r"\.[A-Za-z0-9]{1,10}$")
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "az", "memory"}  # an object is there whole, or not at all
-
-
-class Scanned:
-    """A file or directory to store.
-
-    Attributes
-    ----------
-    key
-        The key of its content.
-    parts
-        For a directory: size and SHA-256 of each file by its relative path; None for a file.
-    stamps
-        Size and time of change of each file, by its path: what tells that it was changed meanwhile.
-    """
-
-    def __init__(
-        self, path: str, key: str, parts: dict[str, list[Any]] | None, stamps: dict[str, tuple[int, int]]
-    ) -> None:
-        self.path = path
-        self.key = key
-        self.parts = parts
-        self.stamps = stamps
-
-
-def is_key(text: str) -> bool:
-    """Say whether a text has the form of a key."""
-    return _KEY.fullmatch(text) is not None
-
-
-def scan(path: str) -> Scanned:
-    """Compute the key of a local file or directory.
-
-    Raises
-    ------
-    NotFoundError
-        It is not there.
-    DataServiceError
-        It cannot be read, or is no file and no directory.
-    """
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISREG(mode):
-            stamps = {path: _stamp(path)}
-            return Scanned(path, _key(_sha256(path), path), None, stamps)
-        if not stat.S_ISDIR(mode):
-            raise DataServiceError(f"{path!r} is neither a file nor a directory")
-        files = dict(sorted(_files_in(path)))
-        stamps = {full: _stamp(full) for full in files.values()}
-        parts = {name: [stamps[full][0], _sha256(full)] for name, full in files.items()}
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFoundError("file", path) from error
-    except (OSError, ValueError) as error:
-        raise DataServiceError(f"cannot read {path!r}: {error}") from error
-    return Scanned(path, _key(hashlib.sha256(b"directory\n" + _manifest(parts)).hexdigest(), path), parts, stamps)
 
 
 class Contents:
@@ -204,6 +146,83 @@ class Contents:
         finally:
             _remove(partial)
 
+    # what is stored
+
+    def is_there(self, key: str) -> bool:
+        """Say whether a content is stored, a file or a directory."""
+        return self.has(key, is_directory=False) or self.has(key, is_directory=True)
+
+    def verify(self, key: str) -> None:
+        """Read a content, and compare it with its key.
+
+        Raises
+        ------
+        NotFoundError
+            It is not stored.
+        DataServiceError
+            It is another.
+        """
+        with tempfile.TemporaryDirectory(prefix="bioimageit-sql-") as room:
+            self.get(key, os.path.join(room, "content"))
+
+    def keys(self, before: float) -> Iterator[str]:
+        """Give the keys of contents stored before a time, in seconds since 1970; none whose age is unknown."""
+        root = self._opened()[1]
+        for folder in self._guard("list", root, self._listed, root):
+            if not re.fullmatch("[0-9a-f]{2}", folder["name"].rstrip("/").rpartition("/")[2]):
+                continue
+            listed = {info["name"].rstrip("/").rpartition("/")[2]: info for info in self._listed(folder["name"])}
+            for name, info in listed.items():
+                key = f"{name[:2]}/{name}"
+                about = listed.get(f"{name}.json", info)  # of a directory its list, which was stored last
+                if is_key(key) and name.removesuffix(".json") not in listed.keys() - {name} and _is_old(about, before):
+                    yield key
+
+    def _listed(self, place: str) -> list[dict[str, Any]]:
+        try:
+            found: list[dict[str, Any]] = self._filesystem.ls(place, detail=True, refresh=True)
+        except FileNotFoundError:
+            return []
+        return found
+
+    def set_aside(self, key: str) -> str:
+        """Take a content away so that it can be put back; give what it is called meanwhile."""
+        aside = f"aside/{key.rpartition('/')[2]}"
+        self._guard("set aside", key, self._move, key, aside)
+        return aside
+
+    def put_back(self, aside: str) -> None:
+        """Undo `set_aside`."""
+        name = aside.rpartition("/")[2]
+        self._guard("put back", name, self._move, aside, f"{name[:2]}/{name}")
+
+    def put_all_back(self) -> None:
+        """Undo every `set_aside` that was interrupted."""
+        place = f"{self._opened()[1]}/aside"
+        names = {
+            info["name"].rstrip("/").rpartition("/")[2] for info in self._guard("list", place, self._listed, place)
+        }
+        for name in sorted(names):
+            if name.removesuffix(".json") not in names - {name}:
+                self.put_back(f"aside/{name}")
+
+    def remove(self, aside: str) -> None:
+        """Remove what was set aside."""
+        filesystem, root = self._opened()
+        for suffix in (".json", ""):
+            if filesystem.exists(f"{root}/{aside}{suffix}"):
+                self._guard("remove", aside, filesystem.rm, f"{root}/{aside}{suffix}", True)
+
+    def _move(self, key: str, new: str) -> None:
+        filesystem, root = self._opened()
+        filesystem.makedirs(f"{root}/{new.rpartition('/')[0]}", exist_ok=True)
+        for suffix in (".json", ""):  # without its list a directory is not there
+            if filesystem.exists(f"{root}/{key}{suffix}"):
+                old = f"{root}/{key}{suffix}"
+                filesystem.mv(old, f"{root}/{new}{suffix}", recursive=bool(filesystem.isdir(old)))
+
+    # writing and reading
+
     def _put(self, scanned: Scanned) -> None:
         if scanned.parts is None:
             self._put_file(scanned.path, scanned.key, scanned.stamps[scanned.path])
@@ -212,9 +231,9 @@ class Contents:
             full = os.path.join(scanned.path, *name.split("/"))
             self._put_file(full, f"{scanned.key}/{name}", scanned.stamps[full])
         with tempfile.NamedTemporaryFile(suffix=".json", delete=False) as file:
-            file.write(_manifest(scanned.parts))
+            file.write(manifest_of(scanned.parts))
         try:
-            self._put_file(file.name, f"{scanned.key}.json", _stamp(file.name))
+            self._put_file(file.name, f"{scanned.key}.json", stamp_of(file.name))
         finally:
             os.unlink(file.name)
 
@@ -230,13 +249,14 @@ class Contents:
             self._filesystem.put_file(path, partial)
             if partial != target:
                 self._filesystem.mv(partial, target)
-        if self._filesystem.size(target) != stamp[0] or _stamp(path) != stamp:
+        if self._filesystem.size(target) != stamp[0] or stamp_of(path) != stamp:
             self._filesystem.rm_file(target)
             raise OSError(f"{path!r} changed while it was read")
 
     def _get(self, key: str, partial: str) -> None:
         source = f"{self._opened()[1]}/{key}"
-        if not self._filesystem.exists(f"{source}.json"):
+        # what has a list is a directory; but a file can have the name of a list, with the content of another
+        if not self._filesystem.exists(f"{source}.json") or self._filesystem.isfile(source):
             self._filesystem.get_file(source, partial)
             return
         for name in json.loads(self._filesystem.cat_file(f"{source}.json")):
@@ -272,34 +292,6 @@ class Contents:
             raise DataServiceError(f"cannot {action} {what!r} ({self._url}): {error}") from error
 
 
-def _key(digest: str, path: str) -> str:
-    name = os.path.basename(os.path.normpath(path))
-    suffix = _DOUBLE.search(name) or _SINGLE.search(name)
-    return f"{digest[:2]}/{digest}{suffix.group().lower() if suffix else ''}"
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns
-
-
-def _manifest(parts: dict[str, list[Any]]) -> bytes:
-    return json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _files_in(path: str) -> Iterator[tuple[str, str]]:
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        for name in names:
-            full = os.path.join(folder, name)
-            yield os.path.relpath(full, path).replace(os.sep, "/"), full
-
-
 def _copy_atomically(path: str, target: str, *, may_link: bool) -> None:
     os.makedirs(os.path.dirname(target), exist_ok=True)
     partial = f"{target}.{uuid.uuid4().hex[:8]}.part"
@@ -331,5 +323,11 @@ def _remove(path: str) -> None:
 
 def _size(path: str) -> int:
     if os.path.isdir(path):
-        return sum(os.path.getsize(full) for _, full in _files_in(path))
+        return sum(os.path.getsize(full) for _, full in files_in(path))
     return os.path.getsize(path)
+
+
+def _is_old(info: dict[str, Any], before: float) -> bool:
+    when = next((info[key] for key in ("mtime", "LastModified", "created") if info.get(key)), None)
+    seconds = when.timestamp() if hasattr(when, "timestamp") else when
+    return isinstance(seconds, int | float) and seconds < before

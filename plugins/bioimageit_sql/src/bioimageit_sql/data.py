@@ -16,6 +16,7 @@ from bioimageit_sql import schema
 from bioimageit_sql.annotations import index_text, rows_of
 from bioimageit_sql.experiments import Experiments
 from bioimageit_sql.records import Records
+from bioimageit_sql.scanning import Scanned
 
 __all__ = ["DataTable", "NewData"]
 
@@ -25,10 +26,11 @@ _OF_A_VALUE = ("kind", "text", "number", "is_exact")
 
 @dataclass
 class NewData:
-    """A data to store, and the key of its content."""
+    """A data to store, the key of its content, and where that came from."""
 
     data: RawData | ProcessedData
     content: str
+    source: Scanned | None = None
 
 
 class DataTable:

@@ -11,8 +11,9 @@ from bioimageit_core.core import json_text
 from bioimageit_core.core.exceptions import DataServiceError, NotFoundError
 from bioimageit_core.core.merge import merge
 from bioimageit_core.core.records import container_of, document_of
-from bioimageit_sql.contents import Contents, is_key
+from bioimageit_sql.contents import Contents
 from bioimageit_sql.database import Database
+from bioimageit_sql.scanning import is_key
 
 __all__ = ["Records"]
 

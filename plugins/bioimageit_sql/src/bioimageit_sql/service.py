@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -15,14 +15,16 @@ from bioimageit_core.core.formats import FormatTable, load_formats
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.paths import check_name, storable_name
 from bioimageit_core.core.utils import format_date, generate_uuid
-from bioimageit_core.plugins.contracts import DataService
+from bioimageit_core.plugins.contracts import DataService, Finding
 from bioimageit_core.plugins.store.importing import is_zarr, sources_in
-from bioimageit_sql.contents import Contents, scan
+from bioimageit_sql.checking import Checker
+from bioimageit_sql.contents import Contents
 from bioimageit_sql.data import DataTable, NewData
 from bioimageit_sql.database import Database
 from bioimageit_sql.experiments import Experiments, new_experiment, workspace_of
 from bioimageit_sql.queries import query_data
 from bioimageit_sql.records import Records
+from bioimageit_sql.scanning import scan
 
 __all__ = ["SqlMetadataService", "connect"]
 
@@ -169,6 +171,7 @@ class SqlMetadataService(DataService):
             return self._data.read(connection, md_uri, RawData)
 
         data = self._write(store)
+        self._make_sure([new])
         for key in pairs:
             experiment.set_key(key)
         return data
@@ -197,6 +200,7 @@ class SqlMetadataService(DataService):
                 tags = {directory_tag_key: folder} if directory_tag_key else {}
                 batch.append(self._take_in(path, name, author, format_, date, tags))
             self._write(lambda connection, batch=batch: self._data.import_raw(connection, id_, batch))  # type: ignore[misc]
+            self._make_sure(batch)
         if directory_tag_key and paths:
             experiment.set_key(directory_tag_key)
         for observer in observers or []:
@@ -210,7 +214,13 @@ class SqlMetadataService(DataService):
         data.key_value_pairs = pairs
         self._records.text(self._records.document(data))  # what cannot be stored is refused before its file is
         self.contents.put(scanned)
-        return NewData(data, scanned.key)
+        return NewData(data, scanned.key, scanned)
+
+    def _make_sure(self, stored: Sequence[NewData]) -> None:
+        """Look whether the files are still there, now that their records are: a repair may have been faster."""
+        for new in stored:
+            if new.source is not None:
+                self.contents.put(new.source)
 
     def get_raw_data(self, md_uri: str) -> RawData:
         return self._read(lambda connection: self._data.read(connection, md_uri, RawData))
@@ -258,10 +268,12 @@ class SqlMetadataService(DataService):
         self.contents.put(scanned)
 
         def store(connection: sa.Connection) -> ProcessedData:
-            md_uri = self._data.create(connection, dataset.md_uri, run, NewData(data, scanned.key))
+            md_uri = self._data.create(connection, dataset.md_uri, run, new)
             return self._data.read(connection, md_uri, ProcessedData)
 
+        new = NewData(data, scanned.key, scanned)
         stored = self._write(store)
+        self._make_sure([new])
         self.contents.discard_staging(processed_data.uri)
         return stored
 
@@ -307,6 +319,21 @@ class SqlMetadataService(DataService):
     def query_data(self, dataset: Container, query: str, origin_output_name: str = "") -> Iterator[Data]:
         """Give the data of a dataset that `query` selects, in the dataset's order."""
         return query_data(self.database, self._experiments, self._data, dataset.md_uri, query, origin_output_name)
+
+    # checks
+
+    def check_experiment(
+        self, md_uri: str, content: bool = True, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Finding]:
+        """Give the files that are missing or damaged, and those of the whole store that no record speaks of."""
+        return self._checker().check(md_uri, content=content, progress=progress)
+
+    def repair_experiment(self, md_uri: str) -> Iterator[str]:
+        """Remove the files that no record speaks of and that are older than a day."""
+        return self._checker().repair(md_uri)
+
+    def _checker(self) -> Checker:
+        return Checker(self.database, self.contents, self._records)
 
     def _content(self, md_uri: str) -> Any:
         return self._read(lambda connection: self._data.content_of(connection, md_uri))
