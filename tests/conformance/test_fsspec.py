@@ -13,11 +13,7 @@ import pytest
 
 from bioimageit_core.plugins.data_fsspec import FsspecMetadataService
 from bioimageit_core.testing import DataServiceTests, FaultCounter
-from bioimageit_core.testing.data_concurrent import ConcurrencyTests, FaultTests, SessionTests
-from bioimageit_core.testing.data_experiments import ContractTests, ExperimentTests, RawDataTests
 from bioimageit_core.testing.data_fixtures import DataFixtures
-from bioimageit_core.testing.data_import import ImportDirTests, ImportTests
-from bioimageit_core.testing.data_lineage import DatasetTests, FileTests, LineageTests
 
 
 class FsspecFixtures(DataFixtures):
@@ -99,21 +95,8 @@ class TestS3(FsspecFixtures, DataServiceTests):
 
 
 @pytest.mark.sftp
-class TestSftp(
-    FsspecFixtures,
-    ContractTests,
-    ExperimentTests,
-    ImportTests,
-    ImportDirTests,
-    RawDataTests,
-    DatasetTests,
-    LineageTests,
-    FileTests,
-    SessionTests,
-    ConcurrencyTests,
-    FaultTests,
-):
-    # hostile names and values, and queries, meet no other code than above, and here each request takes its time
+class TestSftp(FsspecFixtures, DataServiceTests):
+    max_examples = 1  # each request takes its time
 
     @pytest.fixture(scope="class")
     @classmethod
