@@ -28,7 +28,7 @@ export function Inspector({ eid, dataset, query, items, selection, keys }: Props
     return (
       <aside className="inspector inspector-empty" aria-label="Details">
         <p className="quiet">
-          Select data to see what is known of them. <kbd>Enter</kbd> or a double click opens the viewer, <kbd>Ctrl</kbd>
+          Select data to see what is known of them. <kbd>Enter</kbd> or a double click opens the viewer, <kbd>Ctrl</kbd>{" "}
           and <kbd>Shift</kbd> select several.
         </p>
       </aside>

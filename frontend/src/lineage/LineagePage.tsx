@@ -60,7 +60,9 @@ function Graph({ lineage, here, eid }: { lineage: Lineage; here: string | undefi
           nodesConnectable={false}
           edgesFocusable={false}
           onlyRenderVisibleElements={nodes.length > 300}
-          onSelectionChange={({ nodes: [selected] }) => selected && setChosen(selected.id)}
+          onNodesChange={(changes) => {
+            for (const change of changes) if (change.type === "select" && change.selected) setChosen(change.id);
+          }}
           onNodeClick={(_, { id }) => setChosen(id)}
           onNodeDoubleClick={(_, { data }) => walk((data as LineageFlowNode["data"]).node)}
         >

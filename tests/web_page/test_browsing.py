@@ -1,0 +1,107 @@
+"""Finding, looking at and annotating data in a browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from page_steps import MANY, open_dataset, shoot, until
+
+pytestmark = pytest.mark.browser
+
+
+def test_experiments_are_listed_with_what_they_hold(page: Any) -> None:
+    card = page.get_by_role("listitem").filter(has_text="Nuclei")
+    card.wait_for()
+    assert "Culture" in card.inner_text()
+    shoot(page, "experiments")
+
+
+def test_thumbnails_show_the_images_and_a_click_what_is_known(page: Any) -> None:
+    open_dataset(page, "data")
+    until(page, "document.querySelector('.cell img')?.naturalWidth > 0")
+    page.get_by_role("option", name="A9 p5d.tif").click()
+    details = page.get_by_role("complementary", name="Details")
+    details.get_by_text("Y 450 × X 450").wait_for()
+    shoot(page, "thumbnails")
+
+
+def test_a_table_has_a_column_for_each_key(page: Any) -> None:
+    open_dataset(page, "data")
+    page.get_by_role("radio", name="Table").click()
+    assert page.get_by_role("columnheader", name="Culture").is_visible()
+    assert page.get_by_role("row").filter(has_text="f96 (17)").count() == 1
+    shoot(page, "table")
+
+
+def test_many_data_scroll_to_the_last_while_few_elements_exist(page: Any) -> None:
+    open_dataset(page, "data", "Many")
+    wall = page.get_by_role("listbox", name="Data")
+    wall.focus()
+    page.keyboard.press("End")
+    page.locator(f".cell[aria-posinset='{MANY}']").wait_for()
+    assert page.locator(".cell").count() < 200
+    shoot(page, "many")
+
+
+def test_a_query_is_completed_and_selects(page: Any) -> None:
+    open_dataset(page, "data")
+    query = page.get_by_role("combobox", name="Query")
+    query.fill("Cul")
+    page.get_by_role("option", name=re.compile("^Culture")).click()
+    query.press_sequentially("=A")
+    page.get_by_role("option", name=re.compile("^A9.*value")).click()
+    shoot(page, "completion")
+    query.press("Enter")
+    page.get_by_text("2 data", exact=True).wait_for()
+
+
+def test_a_mistake_in_a_query_is_marked_at_its_place(page: Any) -> None:
+    open_dataset(page, "data")
+    query = page.get_by_role("combobox", name="Query")
+    query.fill("Culture=A9 AND")
+    query.press("Enter")
+    page.locator(".query-error").wait_for()
+    assert page.locator(".query-marks mark").count() == 1
+    assert query.get_attribute("aria-invalid") == "true"
+    shoot(page, "mistake")
+
+
+def test_many_are_annotated_at_once_and_it_is_undone(page: Any) -> None:
+    open_dataset(page, "data")
+    page.get_by_role("option", name="A9 p5d.tif").click()
+    page.get_by_role("option", name="A9 p7d.tif").click(modifiers=["Control"])
+    page.get_by_role("button", name="Annotate").click()
+    page.get_by_label("Key", exact=True).fill("Stain")
+    page.get_by_label("Value", exact=False).fill("DAPI")
+    page.get_by_role("button", name="Set", exact=True).click()
+    page.get_by_text("Stain = DAPI on 2 data").wait_for()
+    page.locator(".cell-values", has_text="DAPI").first.wait_for()
+    shoot(page, "annotated")
+    page.get_by_role("button", name="Undo").click()
+    page.locator(".cell-values", has_text="DAPI").first.wait_for(state="hidden")
+
+
+def test_the_keyboard_alone_selects_and_opens(page: Any) -> None:
+    open_dataset(page, "data")
+    wall = page.get_by_role("listbox", name="Data")
+    wall.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    page.get_by_text("2 of 3 selected").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/view/**")
+
+
+def test_data_are_downloaded_and_exported(page: Any) -> None:
+    open_dataset(page, "data")
+    page.get_by_role("option", name="A9 p5d.tif").click()
+    with page.expect_download() as downloaded:
+        page.get_by_role("link", name="Download").click()
+    assert downloaded.value.suggested_filename == "A9 p5d.tif"
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as exported:
+        page.get_by_role("menuitem", name="RO-Crate").click()
+    assert exported.value.suggested_filename.endswith(".zip")
