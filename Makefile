@@ -79,7 +79,7 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml $(PLUGINS:%=%/pyproject.toml) $(EXAMPLES:%=%/pyproject.toml) | $(BIN)/python
 	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev,docs]' -e 'plugins/bioimageit_sql[postgresql]' \
-		-e plugins/bioimageit_omero -e plugins/bioimageit_dask -e plugins/bioimageit_batch \
+		-e plugins/bioimageit_http -e plugins/bioimageit_omero -e plugins/bioimageit_dask -e plugins/bioimageit_batch \
 		$(EXAMPLES:%=-e %)
 	wheel=$$($(BIN)/python plugins/bioimageit_omero/scripts/prepare_ice.py --python $(BIN)/python) && \
 		$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python "$$wheel" omero-py tables || \

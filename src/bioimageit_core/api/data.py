@@ -86,6 +86,28 @@ class DataRequests(Services):
             self.get_run(md_uri) for md_uri in dict.fromkeys(run.md_uri for run in made if run is not None) if md_uri
         ]
 
+    def update_run(self, run: Run) -> None:
+        """Write a run again.
+
+        Raises
+        ------
+        UnsupportedError
+            The service writes a run once only.
+        """
+        function, _ = self._find("update_run")
+        function(run)
+
+    def store_result(self, dataset: Dataset, run: Run, processed_data: ProcessedData, path: str) -> ProcessedData:
+        """Store a processed data whose file, or Zarr directory, is at `path`; it is moved away from there."""
+        import shutil
+
+        stage = getattr(self.data_service, "create_data_uri", None)
+        processed_data.uri = path
+        if stage is not None:
+            processed_data = stage(dataset, run, processed_data)
+            shutil.move(path, processed_data.uri)
+        return self.data_service.create_data(dataset, run, processed_data)
+
     def create_data(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
         """Store a processed data and list it in its dataset."""
         return self.data_service.create_data(dataset, run, processed_data)

@@ -30,7 +30,7 @@ __all__ = ["create_app"]
 STATIC = os.path.join(os.path.dirname(__file__), "static")
 _COOKIE = "bioimageit"
 _AGE = 12 * 60 * 60
-_UPLOADS = ("/uploads", "/service/import_data", "/service/create_data")
+_UPLOADS = ("/uploads", "/service/files")
 
 
 def create_app(request: Request, settings: Settings) -> FastAPI:

@@ -12,8 +12,15 @@ from bioimageit_core.core.exceptions import NotFoundError
 
 __all__ = ["Ids", "Kind", "Reference"]
 
-Kind = Literal["experiment", "dataset", "raw", "processed", "run"]
-_LETTERS: dict[str, Kind] = {"e": "experiment", "d": "dataset", "r": "raw", "p": "processed", "u": "run"}
+Kind = Literal["experiment", "dataset", "raw_dataset", "raw", "processed", "run"]
+_LETTERS: dict[str, Kind] = {
+    "e": "experiment",
+    "d": "dataset",
+    "a": "raw_dataset",
+    "r": "raw",
+    "p": "processed",
+    "u": "run",
+}
 _LETTER_OF = {kind: letter for letter, kind in _LETTERS.items()}
 
 

@@ -114,7 +114,8 @@ def install_problems(app: FastAPI, mask: Any) -> None:
             logger.error("%s: %s", type(error).__name__, error)
         problems = getattr(error, "problems", None)
         problems = {name: mask(said) for name, said in problems.items()} if isinstance(problems, dict) else None
-        return problem_response(status, mask(_said(error)), place=_place(error), problems=problems)
+        kind = f"urn:bioimageit:{type(error).__name__}"
+        return problem_response(status, mask(_said(error)), type=kind, place=_place(error), problems=problems)
 
     @app.exception_handler(ProblemError)
     def of_request(_: Request, error: ProblemError) -> JSONResponse:

@@ -78,6 +78,15 @@ class Site:
         """Keep the name of whoever asked with what is changed."""
         return self.request.acting_as(name or self.request.config.user_name)
 
+    def workspace(self) -> str:
+        """Return where experiments are made."""
+        import os
+
+        place = self.request.default_workspace()
+        if place and not self.request.config.has_own_workspace:
+            os.makedirs(place, exist_ok=True)
+        return place
+
     def experiment(self, eid: str) -> Experiment:
         """Read the experiment of an id."""
         return self.request.get_experiment(self.ids.read(eid, "experiment").md_uri)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from bioimageit_core.web.routes import admin, annotating, data, experiments, jobs, moving, results, session, tools
+from bioimageit_core.web.routes import (
+    admin,
+    annotating,
+    data,
+    experiments,
+    jobs,
+    moving,
+    results,
+    service,
+    session,
+    tools,
+)
 
 __all__ = ["ROUTERS"]
 
 ROUTERS = tuple(
-    module.router for module in (session, experiments, annotating, moving, data, results, tools, jobs, admin)
+    module.router for module in (session, experiments, annotating, moving, data, results, tools, jobs, admin, service)
 )
