@@ -77,7 +77,7 @@ class Wire:
             It refers to what the server did not show.
         """
         try:
-            container = msgspec.convert(document, class_)
+            container: Record = msgspec.convert(document, class_)
         except (msgspec.ValidationError, RecursionError) as error:
             raise ProblemError(422, f"this is no {class_.__name__}: {error}") from error
         container.md_uri = self._md_uri(container.md_uri)

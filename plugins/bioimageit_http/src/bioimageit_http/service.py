@@ -76,7 +76,7 @@ class HttpMetadataService(DataService):
     ) -> Experiment:
         self._check_workspace(destination)
         body = {"name": name, "author": author, "date": date, "keys": list(keys or [])}
-        return self._made("POST", "/service/experiments", body, Experiment)
+        return self._made("POST", "/service/experiments", body, Experiment)  # type: ignore[no-any-return]
 
     def get_workspace_experiments(self, workspace_uri: str) -> list[dict[str, Any]]:
         self._check_workspace(workspace_uri)
@@ -167,7 +167,7 @@ class HttpMetadataService(DataService):
 
     def create_run(self, dataset: Dataset, run_info: Run) -> Run:
         body = {"dataset": self._id(dataset, "dataset"), "run": self._records.write(run_info)}
-        return self._made("POST", "/service/runs", body, Run)
+        return self._made("POST", "/service/runs", body, Run)  # type: ignore[no-any-return]
 
     def update_run(self, run: Run) -> None:
         """Write a run that `create_run` stored."""
@@ -205,7 +205,7 @@ class HttpMetadataService(DataService):
         made = self._made("POST", "/service/results", {**body, "file": file}, ProcessedData, zip=zipped)
         if self._place and os.path.dirname(os.path.dirname(os.path.abspath(path))) == self._place:
             shutil.rmtree(os.path.dirname(path), ignore_errors=True)
-        return made
+        return made  # type: ignore[no-any-return]
 
     # Files
 
