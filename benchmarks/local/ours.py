@@ -33,12 +33,14 @@ def opened(workspace: str, *, durable: bool = False) -> tuple[Request, Experimen
     return req, req.get_experiment(f"{workspace}/bench")
 
 
-def import_dir(clock: Clock, sources: str, workspace: str, durable: str = "") -> None:
+def import_dir(clock: Clock, sources: str, workspace: str, durable: str = "", below: str = "") -> None:
+    """Import all, or only those whose number is below one."""
     req = request(workspace, durable=bool(durable))
     req.connect()
     experiment = req.create_experiment("bench", keys=KEYS)
+    filter_ = r"cell_000[01]\d\d_.*\.tif$" if below else r"\.tif$"
     with clock:
-        req.import_dir(experiment, sources, r"\.tif$", "ada", "imagetiff", "2024-05-31", "Plate")
+        req.import_dir(experiment, sources, filter_, "ada", "imagetiff", "2024-05-31", "Plate")
 
 
 def import_data(clock: Clock, sources: str, workspace: str, count: str) -> None:
@@ -147,6 +149,19 @@ def import_module(clock: Clock) -> None:
 def start(clock: Clock) -> None:
     with clock:
         subprocess.run([sys.executable, "-c", "pass"], check=True)
+
+
+def first_page(clock: Clock, workspace: str) -> None:
+    """Show a dataset until the first rows are there."""
+    request(workspace)
+    program = os.path.join(os.path.dirname(sys.executable), "bioimageit")
+    with clock:
+        argv = [program, "--config", f"{workspace}/.config.json", "show", "bench", "data"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            for _ in range(20):
+                process.stdout.readline()
+            process.stdout.close()
 
 
 def command(clock: Clock, workspace: str, *arguments: str) -> None:
