@@ -45,8 +45,8 @@ def main() -> None:
     if not options.no_plots:
         plots.draw(results, Path(options.images))
     for bar in results["bars"]:
-        size = bar["size"] or ""
-        print(f"{'holds' if bar['holds'] else 'MISSES':7} {bar['what']:46} {size!s:>7} {bar['value']:8.3f}  {bar['bar']}")
+        said = "holds" if bar["holds"] else "MISSES"
+        print(f"{said:7} {bar['what']:46} {bar['size'] or '':>7} {bar['value']:8.3f}  {bar['bar']}")
 
 
 if __name__ == "__main__":

@@ -150,9 +150,11 @@ class Bench:
             home = self._folder / f"{peer}{size}"
             for operation in ("import_dir", "annotate", "query"):
                 try:
-                    measured = run("peers", f"{peer}_{operation}", sources, home, python=self._peer_python)
+                    given = (sources, home) if operation == "import_dir" else (home,)
+                    measured = run("peers", f"{peer}_{operation}", *given, python=self._peer_python)
                 except subprocess.CalledProcessError as error:
-                    print(f"{peer} {operation}: not measured ({error.stderr.strip().splitlines()[-1:]})", file=sys.stderr)
+                    why = error.stderr.strip().splitlines()[-1:]
+                    print(f"{peer} {operation}: not measured {why}", file=sys.stderr)
                     break
                 self._keep(size, f"{operation}, {peer}", measured)
 

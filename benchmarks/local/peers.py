@@ -23,7 +23,7 @@ def signac_import_dir(clock: Clock, sources: str, home: str) -> None:
             shutil.copyfile(f"{sources}/{name}", job.fn(name))
 
 
-def signac_annotate(clock: Clock, sources: str, home: str) -> None:
+def signac_annotate(clock: Clock, home: str) -> None:
     import signac
 
     project = signac.get_project(home)
@@ -32,7 +32,7 @@ def signac_annotate(clock: Clock, sources: str, home: str) -> None:
             job.document["Well"] = job.statepoint["name"][8:12]
 
 
-def signac_query(clock: Clock, sources: str, home: str) -> None:
+def signac_query(clock: Clock, home: str) -> None:
     import signac
 
     project = signac.get_project(home)
@@ -64,7 +64,7 @@ def lamindb_import_dir(clock: Clock, sources: str, home: str) -> None:
         plate.artifacts.add(*artifacts)
 
 
-def lamindb_annotate(clock: Clock, sources: str, home: str) -> None:
+def lamindb_annotate(clock: Clock, home: str) -> None:
     _lamindb(home)
     import lamindb_setup
 
@@ -79,7 +79,7 @@ def lamindb_annotate(clock: Clock, sources: str, home: str) -> None:
             ln.ULabel(name=well).save().artifacts.add(*artifacts)
 
 
-def lamindb_query(clock: Clock, sources: str, home: str) -> None:
+def lamindb_query(clock: Clock, home: str) -> None:
     _lamindb(home)
     import lamindb_setup
 

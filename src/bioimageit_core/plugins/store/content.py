@@ -30,7 +30,7 @@ _PIECE = 64 * 1024
 
 def is_path(text: str) -> bool:
     """Say whether the system could have a file of that name."""
-    if text.isascii():
+    if text.isascii():  # the usual case
         return "\0" not in text
     try:
         return b"\0" not in os.fsencode(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ REFERENCE = "reference"
 """The key by which the document of a data that lies outside its experiment says so, with ``size`` and ``sha256``."""
 
 _TRIES = 40
+_BELOW = re.compile(r"[^/\\.:][^/\\:]*(?:/[^/\\.:][^/\\:]*)*")
 _AS_READ = "_as_read"
 """On a container: the bytes it was read from and the keys that were filled in, so that only changes are written."""
 
@@ -139,7 +141,7 @@ class Documents:
                 return ""
             if not is_path(url):
                 raise DocumentError(md_uri, f"the URL {url!r} cannot be that of a file")
-            if "/" not in url and "\\" not in url and url not in {".", ".."}:  # the usual case: a sibling
+            if _BELOW.fullmatch(url):  # the usual case: a sibling, or below one
                 return f"{directory}/{url}"
             uri = absolute_path(url, md_uri)
             if uri.startswith(inside) or referenced or any(is_within(uri, place) for place in self._trusted):
@@ -258,7 +260,7 @@ def _overwrite(mine: Document, stored: Document) -> Document:
     return result
 
 
-_MANY = {RawData, ProcessedData}  # kinds of which there are so many that reading them counts
+_MANY = {Experiment, RawData, ProcessedData}  # kinds of which there are so many that reading them counts
 _TITLES = {
     "Experiment": "experiment",
     "Dataset": "dataset",
