@@ -64,7 +64,7 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python tests/fuzz/coverage_guided.py --seconds $(or $(SECONDS),60)
 
 bench: $(VENV)/.dev
-	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark; done
+	set -e; for benchmark in benchmarks/local benchmarks/*.py; do $(BIN)/python $$benchmark; done
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv
