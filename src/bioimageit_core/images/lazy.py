@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,14 +40,16 @@ class FileArray:
         self.ndim = len(self.shape)
         self._open, self._arguments = open_, arguments
         self._array: Any = None
+        self._lock = threading.Lock()
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         import numpy as np
 
         try:
-            if self._array is None:
-                self._array, close = self._open(*self._arguments)
-                weakref.finalize(self, close)
+            with self._lock:
+                if self._array is None:
+                    self._array, close = self._open(*self._arguments)
+                    weakref.finalize(self, close)
             return np.asarray(self._array[key])
         except ImageReadError:
             raise

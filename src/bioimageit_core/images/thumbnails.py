@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["HIGH", "LOW", "channel_colors", "composite", "contrast", "label_colors", "make_thumbnail", "thumbnail_of"]
+__all__ = [
+    "HIGH",
+    "LOW",
+    "channel_colors",
+    "composite",
+    "contrast",
+    "label_colors",
+    "make_thumbnail",
+    "speaks_of_labels",
+    "thumbnail_of",
+]
 
 LOW, HIGH = 1.0, 99.8
 """Percentiles of the pixels that are drawn black and full."""
@@ -62,7 +72,7 @@ def thumbnail_of(
     """
     size = min(max(size, 16), 2048)
     made_from = known_as or cache.signature(path)
-    kept = cache.place("thumbnails", "png", _RECIPE, made_from, str(scene), str(size), str(_speaks(name)))
+    kept = cache.place("thumbnails", "png", _RECIPE, made_from, str(scene), str(size), str(speaks_of_labels(name)))
     if kept.exists():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +94,7 @@ def make_thumbnail(image: OpenImage, size: int = 256, name: str = "") -> bytes:
 
     planes = _planes(image, size)
     facts = image.facts
-    if facts.is_labels or (planes.dtype.kind in "iub" and len(planes) == 1 and _speaks(name)):
+    if facts.is_labels or (planes.dtype.kind in "iub" and len(planes) == 1 and speaks_of_labels(name)):
         pixels, nearest = label_colors(planes[0]), True
     elif facts.is_rgb and planes.dtype.name == "uint8":
         pixels, nearest = planes.transpose(1, 2, 0), False
@@ -186,6 +196,6 @@ def _planes(image: OpenImage, size: int) -> NDArray[Any]:
     return planes
 
 
-def _speaks(name: str) -> bool:
+def speaks_of_labels(name: str) -> bool:
     """Say whether a name speaks of labels."""
     return bool(_LABELS.search(name.replace("_", " ")))

@@ -67,8 +67,9 @@ def _pixels(path: str, scene: int, level: int) -> tuple[Any, Callable[[], None]]
 
     tif = tifffile.TiffFile(path)
     try:
-        series = tif.series[scene].levels[level]
-        store = series.aszarr(chunkmode=0 if series.keyframe.is_tiled else 2)
+        series = tif.series[scene]
+        is_tiled = series.levels[level].keyframe.is_tiled
+        store = series.aszarr(level=level, chunkmode=0 if is_tiled else 2)
         return zarr.open_array(store, mode="r"), tif.close
     except BaseException:
         tif.close()
