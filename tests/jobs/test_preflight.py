@@ -99,3 +99,28 @@ def test_the_check_may_be_left_out(local: Any, make_tool: Callable[..., Tool]) -
     local.run(local.job(make_tool("write('made')")), preflight=False)
 
     assert local.contents() == {"o_empty": "made"}
+
+
+def test_facts_of_pictures_and_of_ome_zarr_come_from_their_headers(tmp_path: Path) -> None:
+    import json
+
+    from PIL import Image
+
+    Image.new("RGB", (6, 4)).save(tmp_path / "x.png")
+    store = tmp_path / "x.zarr"
+    (store / "0").mkdir(parents=True)
+    axes = [{"name": name} for name in "czyx"]
+    scales = [{"axes": axes, "datasets": [{"path": "0"}]}]
+    (store / "zarr.json").write_text(json.dumps({"attributes": {"ome": {"multiscales": scales}}}))
+    (store / "0" / "zarr.json").write_text(json.dumps({"shape": [2, 3, 4, 6], "data_type": "uint16"}))
+    old = tmp_path / "old.zarr"
+    (old / "0").mkdir(parents=True)
+    (old / ".zattrs").write_text(json.dumps({"multiscales": scales}))
+    (old / "0" / ".zarray").write_text(json.dumps({"shape": [2, 3, 4, 6], "dtype": "<u2"}))
+
+    picture, new = image_facts(str(tmp_path / "x.png")), image_facts(str(store))
+
+    assert (picture["width"], picture["height"], picture["channels"]) == ("6", "4", "3")
+    assert (new["axes"], new["dtype"], new["channels"], new["depth"]) == ("CZYX", "uint16", "2", "3")
+    assert image_facts(str(old)) == new
+    assert image_facts(str(tmp_path)) == {}
