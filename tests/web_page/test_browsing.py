@@ -68,21 +68,6 @@ def test_a_mistake_in_a_query_is_marked_at_its_place(page: Any) -> None:
     shoot(page, "mistake")
 
 
-def test_many_are_annotated_at_once_and_it_is_undone(page: Any) -> None:
-    open_dataset(page, "data")
-    page.get_by_role("option", name="A9 p5d.tif").click()
-    page.get_by_role("option", name="A9 p7d.tif").click(modifiers=["Control"])
-    page.get_by_role("button", name="Annotate").click()
-    page.get_by_label("Key", exact=True).fill("Stain")
-    page.get_by_label("Value", exact=False).fill("DAPI")
-    page.get_by_role("button", name="Set", exact=True).click()
-    page.get_by_text("Stain = DAPI on 2 data").wait_for()
-    page.locator(".cell-values", has_text="DAPI").first.wait_for()
-    shoot(page, "annotated")
-    page.get_by_role("button", name="Undo").click()
-    page.locator(".cell-values", has_text="DAPI").first.wait_for(state="hidden")
-
-
 def test_the_keyboard_alone_selects_and_opens(page: Any) -> None:
     open_dataset(page, "data")
     wall = page.get_by_role("listbox", name="Data")
