@@ -365,3 +365,9 @@ def parsed(text: str) -> tuple[Query | None, DataQueryError | None]:
         return parse_query(text), None
     except DataQueryError as error:
         return None, error
+
+
+def test_a_value_that_is_not_there_compares_as_an_empty_one_does() -> None:
+    for query in ('Day==" "', 'Day==""', 'Day=" "', 'Day IN (a, "")', "NOT Day"):
+        parsed = parse_query(query)
+        assert len({parsed.matches({}), parsed.matches({"Day": ""}), parsed.matches({"Day": None})}) == 1, query

@@ -91,7 +91,7 @@ def same(key: str, value: Any, text: str, exact: bool = False) -> bool:
         return number_of(text) == value
     if isinstance(value, list | tuple) and value:
         return any(same(key, item, text, exact) for item in value)
-    return any(item.strip() == text.strip() for item in texts_of(value))
+    return any((item == text) if exact else (item.strip() == text.strip()) for item in texts_of(value))
 
 
 def compare(key: str, value: Any, op: str, text: str) -> bool:

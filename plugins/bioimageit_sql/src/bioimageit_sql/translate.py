@@ -169,9 +169,10 @@ def _one_of(texts: Sequence[str], values: _Values, *, is_exact: bool) -> Transla
     is_text: sa.ColumnElement[bool] = annotation.c.kind.in_((TEXT, DATE))
     if is_exact and list(texts) == stripped:
         is_text = sa.and_(is_text, annotation.c.is_exact)
-    is_other = sa.and_(annotation.c.kind == FLAG, annotation.c.text.in_([text.lower() for text in stripped]))
-    candidates = {index_text(text) for text in stripped} | {index_text(text.lower()) for text in stripped}
     wanted = [index_text(text) for text in stripped]
+    lowered = [index_text(text.lower()) for text in stripped]
+    is_other = sa.and_(annotation.c.kind == FLAG, annotation.c.text.in_(lowered))
+    candidates = {*wanted, *lowered}
     is_same = sa.and_(sa.or_(is_text, annotation.c.kind == DICT), annotation.c.text.in_(wanted))
     alternatives = [sa.and_(annotation.c.text.in_(sorted(candidates)), sa.or_(is_same, is_other))]
     numbers = [number for text in stripped if (number := number_of(text)) is not None]
