@@ -6,7 +6,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 EXAMPLES := examples/bioimageit_onefile examples/bioimageit_nice examples/bioimageit_toml examples/bioimageit_blobs
-PYTEST := $(CURDIR)/$(BIN)/pytest -q -n auto --dist worksteal
+PYTEST := $(CURDIR)/$(BIN)/pytest -q -n auto --dist worksteal --durations=20
 export UV_LINK_MODE ?= copy
 
 .PHONY: demo test check lint types layers security docs web unit coverage format fuzz bench services clean
