@@ -1,16 +1,19 @@
-"""The API on a LOCAL home: pages, problems and ranges."""
+"""The API on a LOCAL home: who may do what, pages, ids, and problems."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from httpx import Client
 
 from bioimageit_core.api import Request
+from bioimageit_core.core.exceptions import ConfigError
 from bioimageit_core.web.app import create_app
+from bioimageit_core.web.security.users import Users
 from bioimageit_core.web.serving import serving
 from bioimageit_core.web.settings import Settings
 
@@ -32,11 +35,32 @@ def request_(tmp_path: Path) -> Iterator[Request]:
 
 
 @pytest.fixture
+def users(tmp_path: Path) -> str:
+    users = Users(str(tmp_path / "users.json"))
+    users.add("grace", "reader", "a long password")
+    return users.path
+
+
+@pytest.fixture
 def open_client(request_: Request, tmp_path: Path) -> Iterator[Client]:
     app = create_app(request_, Settings(state_dir=str(tmp_path / "s")))
     with serving(app) as url, Client(base_url=url) as client:
         client.headers["X-CSRF-Token"] = client.get(f"{API}/session").json()["csrf"]
         yield client
+
+
+@pytest.fixture
+def client(request_: Request, tmp_path: Path, users: str) -> Iterator[Client]:
+    app = create_app(request_, Settings(state_dir=str(tmp_path / "s"), users_file=users))
+    with serving(app) as url, Client(base_url=url) as client:
+        yield client
+
+
+def sign_in(client: Client, password: str) -> Any:
+    csrf = client.get(f"{API}/session").json()["csrf"]
+    answer = client.post(f"{API}/session", json={"name": "grace", "password": password}, headers={"X-CSRF-Token": csrf})
+    client.headers["X-CSRF-Token"] = answer.json().get("csrf") or csrf
+    return answer
 
 
 def data_url(client: Client) -> str:
@@ -64,3 +88,68 @@ def test_a_file_is_read_by_ranges(open_client: Client) -> None:
     answer = open_client.get(f"{API}/data/{id_}/file", headers={"Range": "bytes=2-4"})
 
     assert (answer.status_code, answer.content) == (206, b"\1\1\1")
+
+
+@pytest.mark.parametrize("id_", ["x", "../../etc/passwd", "L3RtcC94", "%00"])
+def test_an_id_that_the_server_did_not_make_leads_nowhere(open_client: Client, id_: str) -> None:
+    assert open_client.get(f"{API}/data/{id_}/file").status_code == 404
+
+
+def test_annotations_can_be_undone(open_client: Client) -> None:
+    experiment = data_url(open_client).removesuffix("/datasets/data/data")
+    body = {"query": "Day=1", "set": {"Dose": "5"}}
+    change = open_client.post(f"{experiment}/annotations", json=body).json()
+    selected = open_client.get(data_url(open_client), params={"query": "Dose=5"}).json()["total"]
+    open_client.post(f"{experiment}/annotations/{change['change']}/undo")
+
+    assert (change["count"], selected) == (1, 1)
+    assert open_client.get(data_url(open_client), params={"query": "Dose=5"}).json()["total"] == 0
+
+
+def test_without_its_csrf_token_nothing_is_changed(open_client: Client) -> None:
+    answer = open_client.post(f"{API}/experiments", json={"name": "b"}, headers={"X-CSRF-Token": "x"})
+
+    assert answer.status_code == 403
+
+
+def test_another_host_is_refused(open_client: Client) -> None:
+    assert open_client.get(f"{API}/session", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_nobody_reads_before_he_signs_in(client: Client) -> None:
+    assert client.get(f"{API}/experiments").status_code == 401
+    assert sign_in(client, "wrong password").status_code == 401
+    assert sign_in(client, "a long password").json()["role"] == "reader"
+    assert client.get(f"{API}/experiments").status_code == 200
+
+
+def test_a_reader_changes_nothing_and_reads_no_audit(client: Client) -> None:
+    sign_in(client, "a long password")
+
+    assert client.post(f"{API}/experiments", json={"name": "b"}).status_code == 403
+    assert client.get(f"{API}/audit").status_code == 403
+
+
+def test_signing_in_can_be_tried_five_times_a_minute(client: Client) -> None:
+    assert [sign_in(client, "wrong password").status_code for _ in range(6)][-1] == 429
+
+
+def test_a_removed_user_is_out_at_once(client: Client, users: str) -> None:
+    sign_in(client, "a long password")
+    Users(users).remove("grace")
+
+    assert client.get(f"{API}/experiments").status_code == 401
+
+
+def test_passwords_and_tokens_are_kept_as_hashes(users: str) -> None:
+    token = Users(users).new_token("grace")
+    text = Path(users).read_text()
+
+    assert "$argon2id$" in text
+    assert token not in text
+    assert "a long password" not in text
+
+
+def test_other_addresses_need_a_token_or_users() -> None:
+    with pytest.raises(ConfigError, match="--token"):
+        Settings().check_address("0.0.0.0")

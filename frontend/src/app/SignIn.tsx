@@ -1,12 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button, Form, Input, Label, TextField } from "react-aria-components";
-import { send, urlOf } from "../api/client";
+import { send } from "../api/client";
 import { loadSession } from "../api/queries";
 import type { Session } from "../api/types";
 import { Failure } from "../ui/Failure";
 
-/** Name and password, the server's token, or a provider that knows who one is: as the server wants it. */
+/** Name and password, or the server's token: as the server wants it. */
 export function SignIn({ ways }: { ways: Session["sign_in"] }) {
   const client = useQueryClient();
   const [error, setError] = useState<unknown>(null);
@@ -62,11 +62,6 @@ export function SignIn({ ways }: { ways: Session["sign_in"] }) {
           <Button type="submit" className="button button-primary" isDisabled={isBusy}>
             Sign in
           </Button>
-        ) : null}
-        {ways.includes("provider") ? (
-          <a className="button" href={urlOf("/session/provider")}>
-            Sign in with the provider
-          </a>
         ) : null}
       </Form>
     </main>

@@ -57,21 +57,11 @@ def serve(
     ] = "",
     max_upload: Annotated[float, typer.Option("--max-upload", metavar="GIB", min=0, help="The largest upload.")] = 64,
     https: Annotated[bool, typer.Option("--https", help="Browsers reach it through HTTPS, by a proxy.")] = False,
-    oidc_issuer: Annotated[
-        str, typer.Option("--oidc-issuer", metavar="URL", help="Let this OpenID Connect provider say who asks.")
-    ] = "",
-    oidc_client: Annotated[str, typer.Option("--oidc-client", metavar="ID", help="Our id at the provider.")] = "",
-    oidc_secret: Annotated[
-        str, typer.Option(envvar="BIOIMAGEIT_OIDC_SECRET", show_envvar=True, help="Our secret there.", hidden=True)
-    ] = "",
-    oidc_role: Annotated[
-        str, typer.Option("--oidc-role", help="Role of those who are in no users file; by default they are refused.")
-    ] = "",
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve the page and its HTTP API, by default for this machine alone.
 
-    For any other address it asks who somebody is: by --token, by --users FILE, or by an OpenID Connect provider.
+    For any other address it asks who somebody is: by --token, or by --users FILE.
     """
     import os
     import secrets
@@ -82,7 +72,7 @@ def serve(
         from bioimageit_core.web.serving import run_server
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed: pip install 'bioimageit-core[web]'") from error
-    from bioimageit_core.web.settings import LOOPBACK, OidcSettings, Settings, default_state_dir
+    from bioimageit_core.web.settings import LOOPBACK, Settings, default_state_dir
 
     if users and not os.path.isfile(users):
         raise ConfigError(f"there is no users file {users!r}: bioimageit users add NAME --users {users} makes it")
@@ -94,7 +84,6 @@ def serve(
         state_dir=state or default_state_dir(),
         max_upload=int(max_upload * 2**30),
         is_https=https,
-        oidc=OidcSettings(oidc_issuer, oidc_client, oidc_secret, default_role=oidc_role) if oidc_issuer else None,
     )
     settings.check_address(host)
     run_server(session_of(ctx).request, settings, host, port, shows_token=is_made, opens=open_page, say=typer.echo)
@@ -111,9 +100,7 @@ def add_user(
     name: Annotated[str, typer.Argument(help="Letters, digits and . _ @ + -")],
     users: FileOption,
     role: Annotated[str, typer.Option("--role", help="reader, annotator or owner.")] = "reader",
-    no_password: Annotated[
-        bool, typer.Option("--no-password", help="One who signs in by a token or a provider alone.")
-    ] = False,
+    no_password: Annotated[bool, typer.Option("--no-password", help="One who signs in by a token alone.")] = False,
 ) -> None:
     """Add a user; the password is asked for (or read from a pipe), and kept as an Argon2id hash."""
     from bioimageit_core.cli.output import show_text

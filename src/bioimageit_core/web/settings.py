@@ -8,31 +8,10 @@ from dataclasses import dataclass, field
 
 from bioimageit_core.core.exceptions import ConfigError
 
-__all__ = ["LOOPBACK", "OidcSettings", "Settings", "default_state_dir", "read_secret"]
+__all__ = ["LOOPBACK", "Settings", "default_state_dir", "read_secret"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class OidcSettings:
-    """An OpenID Connect provider that says who somebody is.
-
-    Attributes
-    ----------
-    issuer
-        Its URL; ``{issuer}/.well-known/openid-configuration`` describes it.
-    claim
-        The claim that holds the name of the user.
-    default_role
-        The role of those whom the users file does not list; empty refuses them.
-    """
-
-    issuer: str
-    client_id: str
-    client_secret: str = field(default="", repr=False)
-    claim: str = "preferred_username"
-    default_role: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,13 +44,12 @@ class Settings:
     max_body: int = 4 * _MIB
     cache_size: int = 20 * 1024 * _MIB
     is_https: bool = False
-    oidc: OidcSettings | None = None
     logins_per_minute: int = 5
 
     @property
     def is_open(self) -> bool:
         """Whether everybody who reaches the server is an owner."""
-        return not (self.token or self.users_file or self.oidc)
+        return not (self.token or self.users_file)
 
     def check_address(self, host: str) -> None:
         """Refuse to be reached by others where nobody is asked who he is.

@@ -30,7 +30,7 @@ class Session(BaseModel):
     csrf: str | None = Field(description="What the header X-CSRF-Token must say on every call that changes something.")
     version: str
     services: dict[str, str]
-    sign_in: list[str] = Field(description="How one can sign in: password, token, provider; none where nobody need.")
+    sign_in: list[str] = Field(description="How one can sign in: password, token; none where nobody need.")
 
 
 class SignIn(Taken):
@@ -55,7 +55,7 @@ def sign_in(request: Request, site: SiteDep, body: SignIn) -> Session:
     request.state.claimed = body.name
     site.limiter.check(client, body.name)
     if body.token and site.settings.token and _same(body.token, site.settings.token):
-        begin_session(request, None, by="token")
+        begin_session(request, None)
     else:
         user = users_of(site).check(body.name, body.password) if site.settings.users_file else None
         if user is None:
@@ -89,7 +89,7 @@ def _session(request: Request, site: Site) -> Session:
 
 def _ways(site: Site) -> list[str]:
     settings = site.settings
-    ways = {"password": settings.users_file, "token": settings.token, "provider": settings.oidc}
+    ways = {"password": settings.users_file, "token": settings.token}
     return [way for way, is_there in ways.items() if is_there]
 
 

@@ -61,20 +61,18 @@ def identify(connection: HTTPConnection, site: Site) -> Identity | None:
     if session.get("by") == "token":
         is_current = bool(site.settings.token) and hmac.compare_digest(stamp, _digest(site.settings.token))
         return Identity(site.request.config.user_name, "owner") if is_current else None
-    if session.get("by") == "provider":
-        return _of_provider(name, site)
     user = users_of(site).get(name) if name and site.settings.users_file else None
     return Identity(user.name, user.role) if user is not None and hmac.compare_digest(stamp, user.stamp) else None
 
 
-def begin_session(request: Request, user: User | None, *, by: str = "password", name: str = "") -> None:
-    """Remember in the cookie who signed in; what was in it before goes."""
+def begin_session(request: Request, user: User | None) -> None:
+    """Remember in the cookie who signed in, without a user by the server's token; what was in it before goes."""
     request.session.clear()
     site = site_of(request)
-    stamp = (
-        user.stamp if user is not None and by == "password" else _digest(site.settings.token) if by == "token" else ""
-    )
-    request.session.update(by=by, user=user.name if user is not None else name, stamp=stamp)
+    if user is None:
+        request.session.update(by="token", user="", stamp=_digest(site.settings.token))
+    else:
+        request.session.update(by="password", user=user.name, stamp=user.stamp)
     csrf_token(request)
 
 
@@ -134,17 +132,6 @@ def _of_token(token: str, site: Site) -> Identity:
     if user is None:
         raise ProblemError(401, "nobody has this token", {"WWW-Authenticate": "Bearer"})
     return Identity(user.name, user.role)
-
-
-def _of_provider(name: str, site: Site) -> Identity | None:
-    oidc = site.settings.oidc
-    if oidc is None or not name:
-        return None
-    user = users_of(site).get(name) if site.settings.users_file else None
-    if user is not None:
-        return Identity(user.name, user.role)
-    default: Role | None = next((role for role in ROLES if role == oidc.default_role), None)
-    return Identity(name, default) if default is not None else None
 
 
 def _digest(token: str) -> str:
