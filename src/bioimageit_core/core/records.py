@@ -1,14 +1,14 @@
 """Containers and the documents that keep them: the one place that knows their shape.
 
-A document is a dict as JSON gives it. Reading validates it against the types below, resolves its URLs, and keeps what
-it says beyond the published keys in the container's ``extra``. Writing gives the published keys in their order, then
-``extra``.
+A document is a dict as JSON gives it. Reading validates it against the types of `record_parts`, resolves its URLs, and
+keeps what it says beyond the published keys in the container's ``extra``. Writing gives the published keys in their
+order, then ``extra``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias, cast, get_type_hints
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,7 @@ from bioimageit_core.containers import (
     RunInputContainer,
     RunParameterContainer,
 )
+from bioimageit_core.core import record_parts as parts
 from bioimageit_core.core.exceptions import DocumentError
 from bioimageit_core.core.json_text import MAX_BYTES
 
@@ -44,106 +45,6 @@ Url: TypeAlias = Callable[[str], str]
 
 FORMAT_VERSION = 1
 """What a document that says something new may carry as ``format_version``; a larger one is refused."""
-
-
-class _Part(msgspec.Struct):
-    """A part of a document: lenient about what is missing, strict about types."""
-
-
-class _Information(_Part):
-    name: str = ""
-    author: str = ""
-    date: str = ""
-
-
-class _Link(_Part):
-    uuid: str = ""
-    url: str = ""
-    name: str = ""
-
-
-class _Common(_Part):
-    name: str = ""
-    author: str = ""
-    date: str = ""
-    format: str = ""
-    url: str = ""
-
-
-class _Input(_Part):
-    name: str = ""
-    url: str = ""
-    uuid: str = ""
-    type: Literal["raw", "processed"] = "raw"
-
-
-class _Output(_Part):
-    name: str = ""
-    label: str = ""
-
-
-class _RawOrigin(_Part):
-    type: Literal["raw"] = "raw"
-
-
-class _ProcessedOrigin(_Part):
-    type: Literal["processed"] = "processed"
-    run: _Link = msgspec.field(default_factory=_Link)
-    inputs: list[_Input] = []
-    output: _Output = msgspec.field(default_factory=_Output)
-
-
-class _Process(_Part):
-    name: str = ""
-    url: str = ""
-
-
-class _RunInput(_Part):
-    name: str = ""
-    dataset: str = ""
-    query: str = ""
-    origin_output_name: str = ""
-
-
-class _RunParameter(_Part):
-    name: str = ""
-    value: Any = ""
-
-
-class _Experiment(_Part):
-    information: _Information
-    uuid: str = ""
-    raw_dataset: _Link = msgspec.field(default_factory=_Link)
-    processed_datasets: list[_Link] = []
-    keys: list[str] = []
-
-
-class _Dataset(_Part):
-    urls: list[_Link]
-    uuid: str = ""
-    name: str = ""
-
-
-class _RawData(_Part):
-    common: _Common
-    uuid: str = ""
-    origin: _RawOrigin = msgspec.field(default_factory=_RawOrigin)
-    metadata: dict[str, Any] = {}
-    key_value_pairs: dict[str, Any] = {}
-
-
-class _ProcessedData(_Part):
-    common: _Common
-    origin: _ProcessedOrigin
-    uuid: str = ""
-
-
-class _Run(_Part):
-    process: _Process
-    uuid: str = ""
-    processed_dataset: _Link = msgspec.field(default_factory=_Link)
-    inputs: list[_RunInput] = []
-    parameters: list[_RunParameter] = []
 
 
 def kind_of(document: Document) -> str:
@@ -215,27 +116,11 @@ def _made(kind: type[Any], part: Any, md_uri: str, resolve: Url) -> Any:
 
 def _plain_decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
     if kind not in _PLAIN_DECODERS:
-        _PLAIN_DECODERS[kind] = msgspec.json.Decoder(_plain(_KINDS[kind][0]))
+        _PLAIN_DECODERS[kind] = msgspec.json.Decoder(parts.plain(_KINDS[kind][0]))
     return _PLAIN_DECODERS[kind]
 
 
 _PLAIN_DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {}
-
-
-def _plain(struct: Any) -> type[msgspec.Struct]:
-    """Return the same struct for documents that have no other keys."""
-    types = get_type_hints(struct)
-    fields: list[Any] = []
-    for each in msgspec.structs.fields(struct):
-        type_ = types[each.name]
-        inner = _plain(type_) if isinstance(type_, type) and issubclass(type_, _Part) else type_
-        if each.default_factory is not msgspec.NODEFAULT:
-            fields.append((each.name, inner, msgspec.field(default_factory=cast("Any", each.default_factory))))
-        elif each.default is not msgspec.NODEFAULT:
-            fields.append((each.name, inner, msgspec.field(default=each.default)))
-        else:
-            fields.append((each.name, inner))
-    return msgspec.defstruct(struct.__name__, fields, forbid_unknown_fields=True)
 
 
 def _explain(error: Exception, kind: type[Any], document: Document, md_uri: str) -> DocumentError:
@@ -247,8 +132,8 @@ def _explain(error: Exception, kind: type[Any], document: Document, md_uri: str)
     return DocumentError(md_uri, message, field.rstrip("`"))
 
 
-def _experiment(part: _Experiment, resolve: Url) -> Experiment:
-    def info(link: _Link) -> DatasetInfo:
+def _experiment(part: parts.Experiment, resolve: Url) -> Experiment:
+    def info(link: parts.Link) -> DatasetInfo:
         return DatasetInfo(link.name, resolve(link.url), link.uuid)
 
     about = part.information
@@ -256,22 +141,22 @@ def _experiment(part: _Experiment, resolve: Url) -> Experiment:
     return Experiment("", "", about.name, about.author, about.date, info(part.raw_dataset), datasets, part.keys)
 
 
-def _dataset(part: _Dataset, resolve: Url) -> Dataset:
+def _dataset(part: parts.Dataset, resolve: Url) -> Dataset:
     return Dataset("", "", part.name, [Container(resolve(link.url), link.uuid) for link in part.urls])
 
 
-def _fill(data: Data, common: _Common, resolve: Url) -> None:
+def _fill(data: Data, common: parts.Common, resolve: Url) -> None:
     data.name, data.author, data.date, data.format = common.name, common.author, common.date, common.format
     data.uri = resolve(common.url)
 
 
-def _raw_data(part: _RawData, resolve: Url) -> RawData:
+def _raw_data(part: parts.RawData, resolve: Url) -> RawData:
     data = RawData(key_value_pairs=part.key_value_pairs, metadata=part.metadata)
     _fill(data, part.common, resolve)
     return data
 
 
-def _processed_data(part: _ProcessedData, resolve: Url) -> ProcessedData:
+def _processed_data(part: parts.ProcessedData, resolve: Url) -> ProcessedData:
     origin = part.origin
     data = ProcessedData(run=Container(resolve(origin.run.url), origin.run.uuid))
     for link in origin.inputs:
@@ -281,7 +166,7 @@ def _processed_data(part: _ProcessedData, resolve: Url) -> ProcessedData:
     return data
 
 
-def _run(part: _Run, resolve: Url) -> Run:
+def _run(part: parts.Run, resolve: Url) -> Run:
     run = Run(processed_dataset=Container(resolve(part.processed_dataset.url), part.processed_dataset.uuid))
     run.set_process(part.process.name, part.process.url)
     run.parameters = [RunParameterContainer(item.name, item.value) for item in part.parameters]
@@ -290,11 +175,11 @@ def _run(part: _Run, resolve: Url) -> Run:
 
 
 _KINDS: dict[type[Any], tuple[type[Any], Callable[[Any, Url], Any]]] = {
-    Experiment: (_Experiment, _experiment),
-    Dataset: (_Dataset, _dataset),
-    RawData: (_RawData, _raw_data),
-    ProcessedData: (_ProcessedData, _processed_data),
-    Run: (_Run, _run),
+    Experiment: (parts.Experiment, _experiment),
+    Dataset: (parts.Dataset, _dataset),
+    RawData: (parts.RawData, _raw_data),
+    ProcessedData: (parts.ProcessedData, _processed_data),
+    Run: (parts.Run, _run),
 }
 _TITLES = {
     Experiment: "experiment",
