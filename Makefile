@@ -6,7 +6,10 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 EXAMPLES := examples/bioimageit_onefile examples/bioimageit_nice examples/bioimageit_toml examples/bioimageit_blobs
-PYTEST := $(CURDIR)/$(BIN)/pytest -q -n auto --dist worksteal --durations=20
+# temporary files lie in memory where there is room: databases and containers wait for a disk at every commit
+MEMORY := $(shell df --output=avail -BG /dev/shm 2>/dev/null | awk 'NR == 2 && int($$1) >= 8 {print "/dev/shm"}')
+PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY) )$(CURDIR)/$(BIN)/pytest -q -o tmp_path_retention_policy=failed
+PARALLEL := -n auto --dist worksteal --durations=20
 export UV_LINK_MODE ?= copy
 
 .PHONY: demo test check lint types layers security docs web unit coverage format fuzz bench services clean
@@ -42,14 +45,14 @@ web:
 	$(PYTHON) scripts/build_page.py
 
 unit: $(VENV)/.dev
-	$(PYTEST) tests examples
+	$(PYTEST) $(PARALLEL) tests examples
 	$(BIN)/python tests/fuzz/coverage_guided.py --seconds 3
-	$(BIN)/pytest -q docs  # the blocks of a page build on each other: no workers here
-	$(BIN)/pytest -q --doctest-modules --ignore=src/bioimageit_core/toolbox --ignore=src/bioimageit_core/testing src
-	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(PYTEST)); done
+	$(PYTEST) docs  # the blocks of a page build on each other: no workers here
+	$(PYTEST) --doctest-modules --ignore=src/bioimageit_core/toolbox --ignore=src/bioimageit_core/testing src
+	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(PYTEST) $(PARALLEL)); done
 
 coverage: $(VENV)/.dev
-	$(PYTEST) --cov --cov-branch --cov-report=term tests
+	$(PYTEST) $(PARALLEL) --cov --cov-branch --cov-report=term tests
 
 # servers and programs that tests talk to; without the means to install them the tests that need them are skipped
 services:
