@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -287,7 +288,7 @@ def test_a_workspace_that_may_only_be_read(home: Any, sources: Path, tmp_path: P
         """
     )
     for directory in [*tmp_path.parents, tmp_path]:
-        if not directory.stat().st_mode & 0o001 and str(directory).startswith("/tmp/"):
+        if not directory.stat().st_mode & 0o001 and directory.is_relative_to(tempfile.gettempdir()):
             directory.chmod(0o755)
     before = documents(experiment)
     scratch = tmp_path / "scratch"

@@ -39,6 +39,10 @@ ABILITIES: dict[str, tuple[type, ...]] = {
         optional.UpdatesRun,
         optional.AnnotatesData,
         optional.ChecksExperiments,
+        optional.KeepsHistory,
+        optional.DeletesData,
+        optional.PagesData,
+        optional.ListsValues,
     ),
     "runner": (
         optional.RunsCommands,
