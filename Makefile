@@ -46,7 +46,7 @@ web:
 
 unit: $(VENV)/.dev
 	$(PYTEST) $(PARALLEL) tests examples
-	$(BIN)/python tests/fuzz/coverage_guided.py --seconds 3
+	$(BIN)/python tests/fuzz/coverage_guided.py --runs 3000
 	$(PYTEST) docs  # the blocks of a page build on each other: no workers here
 	$(PYTEST) --doctest-modules --ignore=src/bioimageit_core/toolbox --ignore=src/bioimageit_core/testing src
 	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(PYTEST) $(PARALLEL)); done

@@ -12,13 +12,20 @@ import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+_SECONDS = 300  # what takes longer waits for something
+
 
 def run_shell(example: Example) -> None:
     """Run a block as a user would type it; variables that it exports stay for the blocks after it."""
     exported = example.namespace.setdefault("exported", {})
     script = f"set -e\n{example.parsed}\nexport -p > .exported"
     done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=False, env={**os.environ, **exported}
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **exported},
+        timeout=_SECONDS,
     )
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     shown = subprocess.run(

@@ -24,11 +24,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", help="readers by name; all of them where none is given")
     parser.add_argument("--seconds", type=int, default=10, help="how long each reader is tried")
+    parser.add_argument("--runs", type=int, default=0, help="try so many inputs instead, the same ones every time")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        _fuzz(asked.targets[0], asked.seconds)
-    broken = [name for name in asked.targets or _names() if not _succeeds(name, asked.seconds)]
+        _fuzz(asked.targets[0], asked.seconds, asked.runs)
+    limits = ["--seconds", str(asked.seconds), "--runs", str(asked.runs)]
+    broken = [name for name in asked.targets or _names() if not _succeeds(name, limits)]
     if broken:
         print(f"broken: {', '.join(broken)}", file=sys.stderr)
     return len(broken)
@@ -41,8 +43,8 @@ def _names() -> list[str]:
     return list(TARGETS)
 
 
-def _succeeds(name: str, seconds: int) -> bool:
-    command = [sys.executable, __file__, name, "--seconds", str(seconds), "--one"]
+def _succeeds(name: str, limits: list[str]) -> bool:
+    command = [sys.executable, __file__, name, *limits, "--one"]
     ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     tried = re.search(r"number_of_executed_units: (\d+)", ended.stderr)
     covered = re.findall(r"\bcov: (\d+)", ended.stderr)
@@ -53,7 +55,7 @@ def _succeeds(name: str, seconds: int) -> bool:
     return False
 
 
-def _fuzz(name: str, seconds: int) -> None:
+def _fuzz(name: str, seconds: int, runs: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["bioimageit_core", "lark", "targets"]):
@@ -64,7 +66,8 @@ def _fuzz(name: str, seconds: int) -> None:
             (Path(corpus) / str(number)).write_bytes(example)
         words = Path(corpus) / "words.dict"
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in WORDS))
-        options = [sys.argv[0], corpus, f"-dict={words}", f"-max_total_time={seconds}", *_LIMITS]
+        until = [f"-runs={runs}", "-seed=1"] if runs else [f"-max_total_time={seconds}"]
+        options = [sys.argv[0], corpus, f"-dict={words}", *until, *_LIMITS]
         atheris.Setup(options, TARGETS[name])
         atheris.Fuzz()
 

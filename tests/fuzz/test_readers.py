@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bioimageit_core.core.exceptions import DocumentError
+
 sys.path.insert(0, str(Path(__file__).parent))
 from targets import TARGETS, WORDS, Target
 
@@ -63,6 +65,11 @@ def test_bombs_are_refused(name: str, content: bytes) -> None:
     TARGETS[name](content)
 
 
+def test_a_key_with_half_a_character_is_refused() -> None:
+    with pytest.raises(DocumentError, match="half a character"):
+        TARGETS["dataset"].read(b'{"uuid": "1", "name": "data", "u\\ud800": 1, "urls": []}')
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_examples_are_read(name: str) -> None:
     for example in TARGETS[name].examples:
@@ -79,7 +86,7 @@ def test_a_reader_that_fails_otherwise_is_caught() -> None:
 
 def test_the_coverage_guided_runs_begin(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris is not installed (it has wheels for CPython on Linux)")
-    command = [sys.executable, str(Path(__file__).with_name("coverage_guided.py")), "query", "--seconds", "1"]
+    command = [sys.executable, str(Path(__file__).with_name("coverage_guided.py")), "query", "--runs", "200"]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env={**os.environ}
     )

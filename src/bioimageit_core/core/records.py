@@ -86,6 +86,8 @@ def container_of(kind: type[Any], document: Document, md_uri: str, resolve: Url)
         part = msgspec.convert(document, struct)
     except msgspec.ValidationError as error:
         raise _explain(error, kind, document, md_uri) from error
+    except UnicodeEncodeError as error:  # a lone surrogate, which JSON can spell and Unicode does not have
+        raise DocumentError(md_uri, f"has the key {error.object!r}, which holds half a character") from error
     container = _made(kind, part, md_uri, resolve)
     container.extra = _unknown(document, _SHAPES[kind])
     return container
