@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from page_steps import MANY, PASSWORD, ROOT
 
+_PATIENCE = 60_000  # milliseconds; two browsers may share one core
 STATIC = ROOT / "src" / "bioimageit_core" / "web" / "static"
 _FLAGS = [
     *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"),
@@ -104,7 +105,7 @@ def page(chromium: Any, place: Place, signed_in: dict[str, Any]) -> Iterator[Any
     """Give a page of the owner; what the browser complains of fails the test."""
     context = chromium.new_context(storage_state=signed_in, viewport={"width": 1360, "height": 860})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(_PATIENCE)
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
     page.goto(place.url)

@@ -34,7 +34,7 @@ def open_dataset(page: Any, dataset: str, experiment: str = "Nuclei") -> None:
     page.locator(".cell[role=option]").first.wait_for()
 
 
-def until(page: Any, expression: str, seconds: float = 30) -> None:
+def until(page: Any, expression: str, seconds: float = 60) -> None:
     """Wait until an expression is true; the page's policy lets nothing but the driver evaluate it."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):

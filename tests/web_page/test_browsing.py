@@ -50,11 +50,21 @@ def test_a_query_is_completed_and_selects(page: Any) -> None:
     query = page.get_by_role("combobox", name="Query")
     query.fill("Cul")
     page.get_by_role("option", name=re.compile("^Culture")).click()
+    _until_value(page, query, "Culture")  # what is typed before the page took the choice would be lost in it
     query.press_sequentially("=A")
+    _until_value(page, query, "Culture=A")
     page.get_by_role("option", name=re.compile("^A9.*value")).click()
     shoot(page, "completion")
     query.press("Enter")
     page.get_by_text("2 data", exact=True).wait_for()
+
+
+def _until_value(page: Any, field: Any, value: str) -> None:
+    for _ in range(600):
+        if field.input_value() == value:
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"the field has {field.input_value()!r}, not {value!r}", pytrace=False)
 
 
 def test_a_mistake_in_a_query_is_marked_at_its_place(page: Any) -> None:
