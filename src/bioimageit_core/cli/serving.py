@@ -72,7 +72,7 @@ def serve(
         from bioimageit_core.web.serving import run_server
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed: pip install 'bioimageit-core[web]'") from error
-    from bioimageit_core.web.settings import LOOPBACK, Settings, default_state_dir
+    from bioimageit_core.web.settings import LOOPBACK, Settings, default_state_dir, is_every_address
 
     if users and not os.path.isfile(users):
         raise ConfigError(f"there is no users file {users!r}: bioimageit users add NAME --users {users} makes it")
@@ -80,7 +80,7 @@ def serve(
     settings = Settings(
         token=secrets.token_urlsafe(32) if is_made else token,
         users_file=users,
-        hosts=(*LOOPBACK, *(host_name or ()), *(() if host in ("0.0.0.0", "::") else (host,))),  # noqa: S104
+        hosts=(*LOOPBACK, *(host_name or ()), *(() if is_every_address(host) else (host,))),
         state_dir=state or default_state_dir(),
         max_upload=int(max_upload * 2**30),
         is_https=https,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from dataclasses import dataclass, field
 
 from bioimageit_core.core.exceptions import ConfigError
 
-__all__ = ["LOOPBACK", "Settings", "default_state_dir", "read_secret"]
+__all__ = ["LOOPBACK", "Settings", "default_state_dir", "is_every_address", "read_secret"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _MIB = 1024 * 1024
@@ -64,6 +65,20 @@ class Settings:
                 f"whoever reaches {host} could do everything: give --token, or --users FILE (bioimageit users add), "
                 f"or serve 127.0.0.1"
             )
+
+
+def is_every_address(host: str) -> bool:
+    """Tell whether to listen at `host` is to listen at every address of this machine.
+
+    Examples
+    --------
+    >>> [is_every_address(host) for host in ("0.0.0.0", "::", "127.0.0.1", "lab.example")]
+    [True, True, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def default_state_dir() -> str:
