@@ -171,10 +171,9 @@ class _Workflow:
 
     def _organise(self, name: str, run: Reference, by_step: Sequence[list[Reference]], about: dict[str, Any]) -> None:
         engine = self._graph.add(
-            f"https://pypi.org/project/bioimageit-core/{__version__}/",
+            identifier("software", "bioimageit_core", __version__),
             "SoftwareApplication",
             name="bioimageit_core",
-            url="https://pypi.org/project/bioimageit-core/",
             softwareVersion=__version__,
         )
         controls = [
