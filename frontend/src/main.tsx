@@ -1,3 +1,4 @@
+import { signInByAddress } from "./app/tokenInAddress"; // before the router looks at the address
 import "@fontsource-variable/inter/index.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -25,6 +26,7 @@ const client = new QueryClient({
   },
 });
 
+await signInByAddress();
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,27 +17,6 @@ from bioimageit_core.web.serving import serving
 from bioimageit_core.web.settings import Settings
 
 API = "/api/v1"
-
-
-@pytest.fixture
-def request_(tmp_path: Path) -> Iterator[Request]:
-    (tmp_path / "w").mkdir()
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps({"workspace": str(tmp_path / "w"), "log_dir": str(tmp_path / "l")}))
-    with Request(str(config), debug=False, log=False) as request:
-        experiment = request.create_experiment("Cells", "ada", keys=["Day"])
-        for number in range(3):
-            path = tmp_path / f"a{number}.tif"
-            path.write_bytes(bytes([number]) * 10)
-            request.import_data(experiment, str(path), key_value_pairs={"Day": str(number)})
-        yield request
-
-
-@pytest.fixture
-def users(tmp_path: Path) -> str:
-    users = Users(str(tmp_path / "users.json"))
-    users.add("grace", "reader", "a long password")
-    return users.path
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ export interface Session {
   version: string;
   services: Record<string, string>;
   /** How one can sign in; none where nobody need. */
-  sign_in: ("password" | "token")[];
+  sign_in: ("password" | "token" | "provider")[];
 }
 
 export interface Page<T> {

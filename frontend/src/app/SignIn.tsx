@@ -1,15 +1,27 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button, Form, Input, Label, TextField } from "react-aria-components";
-import { send } from "../api/client";
+import { send, urlOf } from "../api/client";
 import { loadSession } from "../api/queries";
 import type { Session } from "../api/types";
 import { Failure } from "../ui/Failure";
 
-/** Name and password, or the server's token: as the server wants it. */
+const REFUSALS: Record<string, string> = {
+  failed: "The provider did not say who you are.",
+  stale: "That took too long, or began in another window: try again.",
+  unknown: "You are known to the provider, but have no role here: ask an owner of this server.",
+};
+
+/** Say why somebody who comes back from the provider is not in; the address names one of our own sentences. */
+function refusal(): Error | null {
+  const reason = new URLSearchParams(location.hash.split("?")[1]).get("refused");
+  return reason ? new Error(REFUSALS[reason] ?? REFUSALS.failed) : null;
+}
+
+/** Name and password, the server's token, or a provider that knows who one is: as the server wants it. */
 export function SignIn({ ways }: { ways: Session["sign_in"] }) {
   const client = useQueryClient();
-  const [error, setError] = useState<unknown>(null);
+  const [error, setError] = useState<unknown>(refusal);
   const [isBusy, setBusy] = useState(false);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -27,6 +39,7 @@ export function SignIn({ ways }: { ways: Session["sign_in"] }) {
     }
   };
   const hasPassword = ways.includes("password");
+  const hasForm = hasPassword || ways.includes("token");
   return (
     <main className="sign-in">
       <Form onSubmit={submit} className="card sign-in-card">
@@ -58,10 +71,15 @@ export function SignIn({ ways }: { ways: Session["sign_in"] }) {
             <Input className="input" />
           </TextField>
         ) : null}
-        {hasPassword || ways.includes("token") ? (
+        {hasForm ? (
           <Button type="submit" className="button button-primary" isDisabled={isBusy}>
             Sign in
           </Button>
+        ) : null}
+        {ways.includes("provider") ? (
+          <a className={hasForm ? "button" : "button button-primary"} href={urlOf("/session/provider")}>
+            Sign in with the provider
+          </a>
         ) : null}
       </Form>
     </main>

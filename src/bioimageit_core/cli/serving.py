@@ -57,11 +57,26 @@ def serve(
     ] = "",
     max_upload: Annotated[float, typer.Option("--max-upload", metavar="GIB", min=0, help="The largest upload.")] = 64,
     https: Annotated[bool, typer.Option("--https", help="Browsers reach it through HTTPS, by a proxy.")] = False,
+    oidc_issuer: Annotated[
+        str, typer.Option("--oidc-issuer", metavar="URL", help="Let this OpenID Connect provider say who somebody is.")
+    ] = "",
+    oidc_client: Annotated[
+        str,
+        typer.Option(
+            "--oidc-client", metavar="ID", help="Our id there; our secret comes from BIOIMAGEIT_SERVE_OIDC_SECRET."
+        ),
+    ] = "",
+    oidc_claim: Annotated[
+        str, typer.Option("--oidc-claim", metavar="NAME", help="The claim that is the user's name here.")
+    ] = "preferred_username",
+    oidc_role: Annotated[
+        str, typer.Option("--oidc-role", help="The role of those who are in no users file; else they are refused.")
+    ] = "",
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve the page and its HTTP API, by default for this machine alone.
 
-    For any other address it asks who somebody is: by --token, or by --users FILE.
+    For any other address it asks who somebody is: by --token, by --users FILE, or by --oidc-issuer.
     """
     import os
     import secrets
@@ -72,14 +87,16 @@ def serve(
         from bioimageit_core.web.serving import run_server
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed: pip install 'bioimageit-core[web]'") from error
-    from bioimageit_core.web.settings import LOOPBACK, Settings, default_state_dir, is_every_address
+    from bioimageit_core.web.settings import LOOPBACK, OidcSettings, Settings, default_state_dir, is_every_address
 
     if users and not os.path.isfile(users):
         raise ConfigError(f"there is no users file {users!r}: bioimageit users add NAME --users {users} makes it")
     is_made = token == _MADE
+    secret = os.environ.get("BIOIMAGEIT_SERVE_OIDC_SECRET", "")
     settings = Settings(
         token=secrets.token_urlsafe(32) if is_made else token,
         users_file=users,
+        oidc=OidcSettings(oidc_issuer, oidc_client, secret, oidc_claim, oidc_role) if oidc_issuer else None,
         hosts=(*LOOPBACK, *(host_name or ()), *(() if is_every_address(host) else (host,))),
         state_dir=state or default_state_dir(),
         max_upload=int(max_upload * 2**30),
@@ -100,7 +117,9 @@ def add_user(
     name: Annotated[str, typer.Argument(help="Letters, digits and . _ @ + -")],
     users: FileOption,
     role: Annotated[str, typer.Option("--role", help="reader, annotator or owner.")] = "reader",
-    no_password: Annotated[bool, typer.Option("--no-password", help="One who signs in by a token alone.")] = False,
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="One who signs in by a token or the provider alone.")
+    ] = False,
 ) -> None:
     """Add a user; the password is asked for (or read from a pipe), and kept as an Argon2id hash."""
     from bioimageit_core.cli.output import show_text

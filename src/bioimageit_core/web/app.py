@@ -19,6 +19,7 @@ from bioimageit_core.web.problems import install_problems, problem_response
 from bioimageit_core.web.routes import ROUTERS
 from bioimageit_core.web.security.audit import AuditMiddleware
 from bioimageit_core.web.security.guards import HeadersGuard, HostGuard, SizeGuard
+from bioimageit_core.web.security.who import SESSION_AGE
 from bioimageit_core.web.site import Site
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = ["create_app"]
 
 STATIC = os.path.join(os.path.dirname(__file__), "static")
 _COOKIE = "bioimageit"
-_AGE = 12 * 60 * 60
 _UPLOADS = ("/uploads", "/service/files")
 
 
@@ -69,7 +69,7 @@ def create_app(request: Request, settings: Settings) -> FastAPI:
         SessionMiddleware,
         secret_key=hashlib.sha256(b"session\0" + site.secret).hexdigest(),
         session_cookie=_COOKIE,
-        max_age=_AGE,
+        max_age=SESSION_AGE,
         same_site="strict",
         https_only=settings.is_https,
     )

@@ -6,13 +6,56 @@ import ipaddress
 import os
 import secrets
 from dataclasses import dataclass, field
+from typing import get_args
+from urllib.parse import urlsplit
 
 from bioimageit_core.core.exceptions import ConfigError
+from bioimageit_core.web.shapes import Role
 
-__all__ = ["LOOPBACK", "Settings", "default_state_dir", "is_every_address", "read_secret"]
+__all__ = ["LOOPBACK", "OidcSettings", "Settings", "default_state_dir", "is_every_address", "read_secret"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class OidcSettings:
+    """An OpenID Connect provider that says who somebody is.
+
+    Attributes
+    ----------
+    issuer
+        Its name as its metadata say it, a URL; ``{issuer}/.well-known/openid-configuration`` describes it.
+    client_id, client_secret
+        What this server is called there; without a secret it is a public client.
+    claim
+        The claim that is the name of the user here.
+    default_role
+        The role of those whom the users file does not list; empty refuses them.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    claim: str = "preferred_username"
+    default_role: str = ""
+
+    def check(self) -> None:
+        """Refuse what cannot serve.
+
+        Raises
+        ------
+        ConfigError
+            The issuer could be anybody, or we have no name there, or the role is none.
+        """
+        place = urlsplit(self.issuer)
+        is_sure = place.scheme == "https" or (place.scheme == "http" and place.hostname in LOOPBACK)
+        if not is_sure or not place.hostname or place.query or place.fragment:
+            raise ConfigError(f"the provider {self.issuer!r} is no https:// URL: anybody could answer in its place")
+        if not self.client_id:
+            raise ConfigError("what is this server called at the provider? Say --oidc-client ID")
+        if self.default_role and self.default_role not in get_args(Role):
+            raise ConfigError(f"there is no role {self.default_role!r} ({', '.join(get_args(Role))})")
 
 
 @dataclass(frozen=True)
@@ -25,6 +68,8 @@ class Settings:
         What everybody who has it may do all with, as owner; empty for none.
     users_file
         Where users and their roles are; empty for none.
+    oidc
+        A provider that says who somebody is; None for none.
     hosts
         Names under which the server may be asked (the ``Host`` header).
     state_dir
@@ -39,6 +84,7 @@ class Settings:
 
     token: str = field(default="", repr=False)
     users_file: str = ""
+    oidc: OidcSettings | None = None
     hosts: tuple[str, ...] = LOOPBACK
     state_dir: str = ""
     max_upload: int = 64 * 1024 * _MIB
@@ -50,7 +96,7 @@ class Settings:
     @property
     def is_open(self) -> bool:
         """Whether everybody who reaches the server is an owner."""
-        return not (self.token or self.users_file)
+        return not (self.token or self.users_file or self.oidc)
 
     def check_address(self, host: str) -> None:
         """Refuse to be reached by others where nobody is asked who he is.
@@ -58,12 +104,17 @@ class Settings:
         Raises
         ------
         ConfigError
-            `host` is not this machine alone, and there is neither token nor users.
+            `host` is not this machine alone, and there is neither token nor users nor provider; or nobody whom the
+            provider names could come in.
         """
+        if self.oidc is not None:
+            self.oidc.check()
+            if not (self.users_file or self.oidc.default_role):
+                raise ConfigError("nobody has a role: list users by --users FILE, or give all a role by --oidc-role")
         if self.is_open and host not in LOOPBACK:
             raise ConfigError(
-                f"whoever reaches {host} could do everything: give --token, or --users FILE (bioimageit users add), "
-                f"or serve 127.0.0.1"
+                f"whoever reaches {host} could do everything: give --token, --users FILE (bioimageit users add) "
+                f"or --oidc-issuer, or serve 127.0.0.1"
             )
 
 

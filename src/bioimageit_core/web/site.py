@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bioimageit_core.api import Request as Requests
     from bioimageit_core.web.board import Board
     from bioimageit_core.web.files import FileCache
+    from bioimageit_core.web.security.provider import Provider
     from bioimageit_core.web.viewing.sources import Sources
     from bioimageit_core.web.viewing.thumbnails import Thumbnails
 
@@ -65,6 +66,13 @@ class Site:
         from bioimageit_core.web.viewing.thumbnails import Thumbnails
 
         return Thumbnails(self)
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """Who says who somebody is."""
+        from bioimageit_core.web.security.provider import Provider
+
+        return Provider(self.settings.oidc, self.secret) if self.settings.oidc is not None else None
 
     def mask(self, text: str) -> str:
         """Take secrets, and where things are on this machine, out of a text."""

@@ -81,7 +81,7 @@ class AuditLog:
 
 
 class AuditMiddleware:
-    """Writes a line for every call that could change something, and for every one that was refused."""
+    """Writes a line for every call that could change something, was refused, or says what it is about."""
 
     def __init__(self, app: ASGIApp, log: AuditLog) -> None:
         self.app = app
@@ -96,7 +96,8 @@ class AuditMiddleware:
         async def with_line(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                if scope["method"] not in _SAFE or status in (401, 403):
+                is_told = "about" in scope.get("state", {})
+                if scope["method"] not in _SAFE or status in (401, 403) or is_told:
                     self._write(scope, status)
             await send(message)
 

@@ -19,11 +19,22 @@ from bioimageit_core.web.shapes import Role
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-__all__ = ["ROLES", "User", "Users"]
+__all__ = ["ROLES", "User", "Users", "is_user_name"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,99}")
 _SHORTEST = 8
+
+
+def is_user_name(text: str) -> bool:
+    """Tell whether somebody can be called so here.
+
+    Examples
+    --------
+    >>> is_user_name("ada@lab.example"), is_user_name("ada <b>")
+    (True, False)
+    """
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ class Users:
         ConflictError
             There is one of that name.
         """
-        if not _NAME.fullmatch(name):
+        if not is_user_name(name):
             raise InvalidNameError("user", name, "letters, digits and . _ @ + - only, at most 100")
         if role not in ROLES:
             raise InvalidNameError("role", role, f"it is one of {', '.join(ROLES)}")

@@ -1,9 +1,10 @@
-"""Who asks: by a session in a cookie or by a token, with the role that the users file gives."""
+"""Who asks: by a session in a cookie or by a token, with the role that the users file, or the provider's, gives."""
 
 from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,17 +18,21 @@ from bioimageit_core.web.shapes import Role
 from bioimageit_core.web.site import Site, site_of
 
 __all__ = [
+    "SESSION_AGE",
     "Annotator",
     "Identity",
     "Owner",
     "Reader",
     "begin_session",
+    "begin_session_of_provider",
     "check_csrf",
     "csrf_token",
     "identify",
+    "of_provider",
     "users_of",
 ]
 
+SESSION_AGE = 12 * 60 * 60  # seconds
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -61,8 +66,30 @@ def identify(connection: HTTPConnection, site: Site) -> Identity | None:
     if session.get("by") == "token":
         is_current = bool(site.settings.token) and hmac.compare_digest(stamp, _digest(site.settings.token))
         return Identity(site.request.config.user_name, "owner") if is_current else None
+    if session.get("by") == "provider":
+        is_current = stamp == _stamp_of_provider(site) and time.time() < float(session.get("until", 0))
+        return of_provider(name, site) if is_current else None
     user = users_of(site).get(name) if name and site.settings.users_file else None
     return Identity(user.name, user.role) if user is not None and hmac.compare_digest(stamp, user.stamp) else None
+
+
+def of_provider(name: str, site: Site) -> Identity | None:
+    """Give somebody whom the provider vouches for the role of the users file, or that of all others; None for none."""
+    if site.settings.oidc is None or not name:
+        return None
+    user = users_of(site).get(name) if site.settings.users_file else None
+    if user is not None:
+        return Identity(user.name, user.role)
+    role: Role | None = next((role for role in ROLES if role == site.settings.oidc.default_role), None)
+    return Identity(name, role) if role is not None else None
+
+
+def begin_session_of_provider(request: Request, name: str) -> None:
+    """Remember in the cookie whom the provider vouched for; it is asked again after some hours, however busy he is."""
+    request.session.clear()
+    stamp = _stamp_of_provider(site_of(request))
+    request.session.update(by="provider", user=name, stamp=stamp, until=time.time() + SESSION_AGE)
+    csrf_token(request)
 
 
 def begin_session(request: Request, user: User | None) -> None:
@@ -132,6 +159,12 @@ def _of_token(token: str, site: Site) -> Identity:
     if user is None:
         raise ProblemError(401, "nobody has this token", {"WWW-Authenticate": "Bearer"})
     return Identity(user.name, user.role)
+
+
+def _stamp_of_provider(site: Site) -> str:
+    """Return what changes with the provider, so that sessions from another one end."""
+    oidc = site.settings.oidc
+    return _digest(f"{oidc.issuer} {oidc.client_id} {oidc.claim}") if oidc is not None else "-"
 
 
 def _digest(token: str) -> str:
