@@ -16,6 +16,7 @@ from bioimageit_core.core.exceptions import DataServiceError, InvalidNameError
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.exchange.kept import KEPT
 from bioimageit_core.exchange.transfer import transfer_experiment
+from bioimageit_core.plugins.contracts import ReceivesData
 from bioimageit_core.testing import MemoryMetadataService
 
 
@@ -66,8 +67,9 @@ def dying(service, name):
 def with_deaths(*args):
     target = args[3]
     for name in ("create_experiment", "update_experiment", "import_data", "update_raw_data", "create_dataset",
-                 "update_dataset", "create_run", "create_data"):
-        dying(target, name)
+                 "update_dataset", "create_run", "create_data", "receive_data"):
+        if hasattr(target, name):
+            dying(target, name)
     return init(*args)
 
 init, transfer._Transfer.__init__ = transfer._Transfer.__init__, lambda self, *args: with_deaths(self, *args)
@@ -155,19 +157,69 @@ def test_what_somebody_changed_in_the_new_home_is_told_and_stays(home: Any, line
     assert third.service.get_raw_data(onward.md_uri).key_value_pairs["P"] == "edited"
 
 
-def test_a_file_that_arrives_with_other_content_is_an_error(home: Any, lineage: Any, monkeypatch: Any) -> None:
-    first, second = home("model"), home("LOCAL")
+@pytest.mark.parametrize("target", ["model", "LOCAL", "SQLite"])
+def test_a_file_that_arrives_with_other_content_is_an_error(
+    target: str, home: Any, lineage: Any, monkeypatch: Any
+) -> None:
+    first, second = home("memory"), home(target)
     experiment = lineage(first)
-    original = second.service.download_data
+    name = "receive_data" if isinstance(second.service, ReceivesData) else "download_data"
+    original = getattr(second.service, name)
 
-    def spoilt(md_uri: str, destination: str) -> str:
-        path = original(md_uri, destination)
-        Path(path).write_text("something else")
-        return path
+    def spoilt(*args: Any) -> Any:
+        result = original(*args)
+        path = Path(result if isinstance(result, str) else result[0].uri)
+        path.chmod(0o600)
+        path.write_text("something else")
+        return result
 
-    monkeypatch.setattr(second.service, "download_data", spoilt)
+    monkeypatch.setattr(second.service, name, spoilt)
     with pytest.raises(DataServiceError, match="arrived with another content"):
         move(experiment, first, second, second.place())
+
+
+def test_data_go_in_loads_and_results_after_what_they_were_made_from(
+    home: Any, lineage: Any, everything: Any, monkeypatch: Any
+) -> None:
+    first, second = home("model"), home("LOCAL")
+    experiment = lineage(first)
+    stored = first.service.store.tables.experiments[experiment.md_uri]
+    stored.processed_datasets = stored.processed_datasets[::-1]
+    monkeypatch.setattr("bioimageit_core.exchange.loads._MOST", 2)
+    received: list[int] = []
+    original = second.service.receive_data
+
+    def counted(dataset: Any, data: Any) -> Any:
+        received.append(len(data))
+        return original(dataset, data)
+
+    monkeypatch.setattr(second.service, "receive_data", counted)
+    done = move(first.service.get_experiment(experiment.md_uri), first, second, second.place())
+
+    assert received == [2, 1, 1, 1, 1]
+    away = second.service.get_experiment(done.md_uri)
+    reversed_ = first.service.get_experiment(experiment.md_uri)
+    assert everything(second.service, away) == everything(first.service, reversed_)
+
+
+def test_a_name_that_a_home_refuses_keeps_no_other_data_of_its_load_from_going(home: Any, tmp_path: Path) -> None:
+    first, second = home("model"), home("SQLite")
+    experiment = first.service.create_experiment("e", "ada", destination="shelf")
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(name)
+        first.service.import_data(experiment, str(tmp_path / name), name, "ada", "imagetiff")
+    data = first.service.get_raw_data(first.service.get_dataset(experiment.raw_dataset.url).uris[1].md_uri)
+    data.name = "b/1"
+    first.service.update_raw_data(data)
+
+    done = move(experiment, first, second, second.place())
+
+    assert (done.moved, done.not_held) == (3, ["data/b/1: common.name was 'b/1', is 'b_1'"])
+    away = second.service.get_experiment(done.md_uri)
+    names = [
+        second.service.get_raw_data(item.md_uri).name for item in second.service.get_dataset(away.raw_dataset.url).uris
+    ]
+    assert names == ["a", "b_1", "c"]
 
 
 class Forgetful(MemoryMetadataService):

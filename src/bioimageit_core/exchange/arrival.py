@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import os
 import re
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bioimageit_core.containers import (
@@ -17,19 +17,21 @@ from bioimageit_core.containers import (
     DatasetInfo,
     Experiment,
     ProcessedData,
+    ProcessedDataInputContainer,
     RawData,
     Run,
 )
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError, InvalidNameError, NotFoundError
 from bioimageit_core.core.paths import storable_name
-from bioimageit_core.exchange.content import digest, fetch
+from bioimageit_core.exchange.content import digest, stored_digest
 from bioimageit_core.exchange.facts import REFERENCE
 from bioimageit_core.exchange.kept import store_result
-from bioimageit_core.plugins.contracts import DataService
+from bioimageit_core.exchange.loads import Fetched
+from bioimageit_core.plugins.contracts import DataService, ReceivesData
 
 __all__ = ["Arrival"]
 
-R = TypeVar("R")
+D = TypeVar("D", bound=Data)
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -127,19 +129,70 @@ class Arrival:
 
     # data
 
-    def raw(self, old: RawData, new: Experiment, path: str, lay_at: str) -> RawData:
+    def put(
+        self, load: Sequence[Fetched], dataset: Dataset, new: Experiment, references: Mapping[str, str]
+    ) -> Iterator[tuple[Fetched, Data]]:
+        """Store a load, and give what arrived; many at once where the home can.
+
+        Parameters
+        ----------
+        references
+            Where the files of data lay that were left where they lay, by uuid.
+        """
+        apart = list(load)
+        if isinstance(self._service, ReceivesData):
+            together = [each for each in load if not (self._takes_mode and references.get(each.data.uuid))]
+            try:
+                arrived = self._receive(self._service, together, dataset)
+            except InvalidNameError:  # one by one it is told which, and that one gets another name
+                pass
+            else:
+                yield from zip(together, arrived, strict=True)
+                apart = [each for each in load if self._takes_mode and references.get(each.data.uuid)]
+        for each in apart:
+            if isinstance(each.data, RawData):
+                yield each, self._raw(each, each.data, new, references.get(each.data.uuid, ""))
+            elif isinstance(each.data, ProcessedData):
+                yield each, self._processed(each, each.data, dataset)
+
+    def _receive(self, service: ReceivesData, load: Sequence[Fetched], dataset: Dataset) -> list[Data]:
+        sent = [self._as_here(each.data, each.path) for each in load]
+        arrived = service.receive_data(Container(dataset.md_uri, dataset.uuid), sent) if sent else []
+        for fetched, data in zip(load, arrived, strict=True):
+            self._check(fetched, data, lies_at_uri=True)
+        return arrived
+
+    def _as_here(self, old: D, path: str) -> D:
+        """Say of a data what it is to be in the new home."""
+        data = copy.copy(old)
+        data.md_uri, data.uri = "", path
+        data.extra = {key: value for key, value in old.extra.items() if key != REFERENCE}
+        if isinstance(data, RawData):
+            data.key_value_pairs = self._said(data)
+        if isinstance(data, ProcessedData):
+            data.run = Container(self.places.get(data.run.uuid, ""), data.run.uuid)
+            data.inputs = [
+                ProcessedDataInputContainer(item.name, self.places.get(item.uuid, ""), item.uuid, item.type)
+                for item in data.inputs
+            ]
+        return data
+
+    def _said(self, data: RawData) -> dict[str, Any]:
+        """Leave out the keys that reading filled in with ``''``."""
+        return {k: v for k, v in data.key_value_pairs.items() if v != "" or k not in self._vocabulary}
+
+    def _raw(self, fetched: Fetched, old: RawData, new: Experiment, lay_at: str) -> RawData:
         """Import a raw data; by reference where it lay, if it still lies there and the home can."""
-        reference = lay_at if self._takes_mode and lay_at and _is_same(lay_at, path) else ""
+        reference = lay_at if self._takes_mode and lay_at and _is_same(lay_at, fetched.path) else ""
         # under a name of its own first: two data of one name and content are two in the new home as well
         name = storable_name(f"{old.name[:100]}~{old.uuid}")
         mode = {"mode": "reference"} if reference else {}
         about: tuple[Any, ...] = (name, old.author, old.format, old.date, {})
-        data = self._service.import_data(new, reference or path, *about, **mode)
+        data = self._service.import_data(new, reference or fetched.path, *about, **mode)
         data.uuid, data.name, data.metadata = old.uuid, old.name, dict(old.metadata)
         own = {REFERENCE: data.extra[REFERENCE]} if REFERENCE in data.extra else {}
         data.extra = {key: value for key, value in old.extra.items() if key != REFERENCE} | own
-        pairs = old.key_value_pairs.items()
-        data.key_value_pairs = {k: v for k, v in pairs if v != "" or k not in self._vocabulary}
+        data.key_value_pairs = self._said(old)
         try:
             self._service.update_raw_data(data)
         except InvalidNameError:
@@ -147,37 +200,30 @@ class Arrival:
             keys = _storable_keys(list(data.key_value_pairs))
             data.key_value_pairs = dict(zip(keys, data.key_value_pairs.values(), strict=True))
             self._service.update_raw_data(data)
-        return self._arrived(self._service.get_raw_data, data.md_uri, old, path)
+        return self._check(fetched, self._service.get_raw_data(data.md_uri))
 
-    def processed(self, old: ProcessedData, dataset: Dataset, path: str) -> ProcessedData:
+    def _processed(self, fetched: Fetched, old: ProcessedData, dataset: Dataset) -> ProcessedData:
         """Store a processed data; its run and inputs are those of the new home."""
-        run = Run(self.places.get(old.run.uuid, ""), old.run.uuid)
 
         def store(name: str) -> str:
-            data = ProcessedData("", old.uuid, extra=dict(old.extra))
-            data.set_info(name, old.author, old.date, old.format, path)
-            data.set_output(old.output.get("name", ""), old.output.get("label", ""))
-            data.run = Container(run.md_uri, run.uuid)
-            for item in old.inputs:
-                data.add_input_(item.name, self.places.get(item.uuid, ""), item.uuid, item.type)
-            return store_result(self._service, dataset, run, data, path).md_uri
+            data = self._as_here(old, fetched.path)
+            data.name = name
+            run = Run(self.places.get(old.run.uuid, ""), old.run.uuid)
+            return store_result(self._service, dataset, run, data, fetched.path).md_uri
 
-        expected = digest(path)[0]  # before the file is where the service wants it
         try:
             md_uri = store(old.name)
         except InvalidNameError:
             md_uri = store(storable_name(old.name))
-        return self._arrived(self._service.get_processed_data, md_uri, old, "", expected)
+        return self._check(fetched, self._service.get_processed_data(md_uri))
 
-    def _arrived(self, read: Callable[[str], R], md_uri: str, old: Data, path: str, expected: str = "") -> R:
-        """Read back what was written, and compare the content of its file."""
-        arrived = read(md_uri)
-        with tempfile.TemporaryDirectory(prefix="bioimageit-") as room:
-            found = digest(fetch(self._service, arrived, room))[0]  # type: ignore[arg-type]
-        expected = expected or digest(path)[0]
-        if found != expected:
-            raise DataServiceError(f"{old.name!r} arrived with another content: SHA-256 {found}, was {expected}")
-        self.places[old.uuid] = md_uri
+    def _check(self, fetched: Fetched, arrived: D, *, lies_at_uri: bool = False) -> D:
+        """Compare the content of a file that was stored with what was sent."""
+        found = stored_digest(self._service, arrived, lies_at_uri=lies_at_uri)
+        if found != fetched.sha256:
+            about = f"SHA-256 {found}, was {fetched.sha256}"
+            raise DataServiceError(f"{fetched.data.name!r} arrived with another content: {about}")
+        self.places[fetched.data.uuid] = arrived.md_uri
         return arrived
 
     def read(self, uuid: str, *, is_raw: bool) -> Data:

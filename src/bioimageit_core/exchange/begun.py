@@ -34,12 +34,12 @@ class Begun:
     def __contains__(self, uuid: str) -> bool:
         return uuid in self._before
 
-    def add(self, uuid: str) -> None:
-        """Note, before it is moved, that a record is; where nothing can be noted, nothing is."""
+    def add(self, *uuids: str) -> None:
+        """Note, before they are moved, that records are; where nothing can be noted, nothing is."""
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             with open(self._path, "a", encoding="utf-8", errors="replace") as file:
-                file.write(f"{uuid}\n")
+                file.writelines(f"{uuid}\n" for uuid in uuids)
 
     def end(self) -> None:
         """Forget all: the transfer came to its end."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 
 from bioimageit_core.containers import Data
 from bioimageit_core.core.exceptions import NotFoundError
 from bioimageit_core.plugins.contracts import DataService, DownloadsData, GetsDataUri
 
-__all__ = ["digest", "fetch", "local_path"]
+__all__ = ["digest", "fetch", "local_path", "stored_digest"]
 
 
 def fetch(service: DataService, data: Data, directory: str) -> str:
@@ -38,6 +39,20 @@ def local_path(service: DataService, data: Data) -> str:
     """Say where the file of a data is on this machine; ``''`` where it has to be fetched."""
     uri = service.get_data_uri(data) if isinstance(service, GetsDataUri) else data.uri
     return uri if os.path.isabs(uri) and os.path.exists(uri) else ""
+
+
+def stored_digest(service: DataService, data: Data, *, lies_at_uri: bool = False) -> str:
+    """Read the file of a data where it is stored, and return its SHA-256.
+
+    Parameters
+    ----------
+    lies_at_uri
+        Whether a `uri` that is an absolute path is known to be where the service keeps it.
+    """
+    if lies_at_uri and os.path.isabs(data.uri) and os.path.exists(data.uri):
+        return digest(data.uri)[0]
+    with tempfile.TemporaryDirectory(prefix="bioimageit-") as room:
+        return digest(fetch(service, data, room))[0]
 
 
 def digest(path: str) -> tuple[str, int]:

@@ -7,19 +7,18 @@ every record is read back and compared, and what the new home does not hold is k
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bioimageit_core.containers import Data, Dataset, DatasetInfo, Experiment, ProcessedData, RawData, Run
+from bioimageit_core.containers import Data, Dataset, DatasetInfo, Experiment, ProcessedData, Run
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.records import container_of
 from bioimageit_core.exchange.arrival import Arrival
 from bioimageit_core.exchange.begun import Begun
-from bioimageit_core.exchange.content import fetch
 from bioimageit_core.exchange.facts import REFERENCE, differences, facts
 from bioimageit_core.exchange.kept import KEPT, Keeper, Kept, own_datasets
+from bioimageit_core.exchange.loads import Fetched, loads
 from bioimageit_core.jobs.selection import iterate_data
 from bioimageit_core.plugins.contracts import DataService, ListsRuns
 
@@ -130,10 +129,11 @@ class _Transfer:
         """Move."""
         new = self._arrival.experiment(self._old, self._destination)
         self._report.md_uri = new.md_uri
+        self._new = new
         self._begun, self._keeper = Begun(new.md_uri), Keeper(self._target, new.md_uri)
         try:
             moving = self._prepare(new)
-            self._raw(moving[0], new)
+            self._move(self._items(moving[0]), moving[0])
             self._results(moving[1:])
             for each in moving:
                 self._identify(each)
@@ -203,8 +203,9 @@ class _Transfer:
     def _identify(self, moving: _Moving) -> None:
         old = self._kept.restore(moving.old)
         name = old.name or moving.link.name
-        made = self._arrival.identify(self._target.get_dataset(moving.link.url), old, name)
-        self._compare(old, made, f"dataset {name}", old.uuid)
+        made = self._target.get_dataset(moving.link.url)
+        if not _says_the_same(made, old):  # else a list that may be long need not be written
+            self._compare(old, self._arrival.identify(made, old, name), f"dataset {name}", old.uuid)
 
     def _finish(self, new: Experiment, moving: list[_Moving]) -> None:
         stored = self._target.get_experiment(new.md_uri)
@@ -235,48 +236,48 @@ class _Transfer:
                 self._report.differing += [f"{where}: {each}" for each in differences(facts(old), facts(found))]
             self._tell(old)
 
-    def _raw(self, moving: _Moving, new: Experiment) -> None:
-        for data in self._items(moving):
-            if isinstance(data, RawData):
-                self._move(data, moving, lambda path, data=data: self._import(data, new, path))  # type: ignore[misc]
-
-    def _import(self, old: RawData, new: Experiment, path: str) -> RawData:
-        lay_at = old.uri if REFERENCE in old.extra else self._kept.references.get(old.uuid, "")
-        data = self._arrival.raw(old, new, path, self._kept.references.get(old.uuid, ""))
-        if lay_at and REFERENCE not in data.extra:
-            self._keeper.keep_reference(old.uuid, lay_at)
-            self._report.not_held.append(f"{old.name}: was left where it lay, and is a copy now")
-        return data
-
     def _results(self, datasets: list[_Moving]) -> None:
         """Move processed data, those that others were made from first."""
-        early: list[tuple[_Moving, Data]] = []
-        for moving in datasets:
-            early += ((moving, data) for data in self._items(moving) if not self._try(moving, data))
-        while early:
-            left = [item for item in early if not self._try(*item)]
-            if len(left) == len(early):  # made from what is not in this experiment
-                self._try(*left.pop(0), must=True)
-            early = left
+        early: list[tuple[_Moving, list[Data]]] = [(moving, []) for moving in datasets]
+        for moving, later in early:
+            self._move(self._ready(self._items(moving), later), moving)
+        while early := [(moving, waiting) for moving, waiting in early if waiting]:
+            count, before = sum(len(waiting) for _, waiting in early), early
+            early = [(moving, []) for moving, _ in before]
+            for (moving, waiting), (_, later) in zip(before, early, strict=True):
+                self._move(self._ready(waiting, later), moving)
+            if sum(len(later) for _, later in early) == count:  # made from what is not in this experiment
+                self._move([early[0][1].pop(0)], early[0][0])
 
-    def _try(self, moving: _Moving, data: Data, *, must: bool = False) -> bool:
-        if not isinstance(data, ProcessedData):
-            return True
-        if not must and any(item.uuid not in self._arrival.places for item in data.inputs):
-            return False
+    def _ready(self, data: Iterable[Data], later: list[Data]) -> Iterator[Data]:
+        """Give the data whose inputs are there; the others are put aside."""
+        for each in data:
+            inputs = each.inputs if isinstance(each, ProcessedData) else []
+            if all(item.uuid in self._arrival.places for item in inputs):
+                yield each
+            else:
+                later.append(each)
+
+    def _move(self, data: Iterable[Data], moving: _Moving) -> None:
         dataset = Dataset(moving.link.url, moving.old.uuid, moving.link.name)
-        self._move(data, moving, lambda path: self._arrival.processed(data, dataset, path))
-        return True
+        with contextlib.closing(loads(self._source, data)) as fetched:
+            for load in fetched:
+                lay_at = {each.data.uuid: self._lay_at(each.data) for each in load}
+                self._begun.add(*lay_at)
+                for each, arrived in self._arrival.put(load, dataset, self._new, lay_at):
+                    self._moved(each, arrived, moving, lay_at[each.data.uuid])
 
-    def _move(self, data: Data, moving: _Moving, put: Callable[[str], Data]) -> None:
-        self._begun.add(data.uuid)
-        with tempfile.TemporaryDirectory(prefix="bioimageit-") as room:
-            path = fetch(self._source, data, room)
-            size = _size(path)
-            arrived = put(path)
+    def _lay_at(self, data: Data) -> str:
+        return data.uri if REFERENCE in data.extra else self._kept.references.get(data.uuid, "")
+
+    def _moved(self, fetched: Fetched, arrived: Data, moving: _Moving, lay_at: str) -> None:
+        data = fetched.data
+        if lay_at and REFERENCE not in arrived.extra:
+            self._keeper.keep_reference(data.uuid, lay_at)
+            self._report.not_held.append(f"{data.name}: was left where it lay, and is a copy now")
         self._compare(data, arrived, f"{moving.link.name}/{data.name}", data.uuid)
         self._report.moved += 1
-        self._report.size += size
+        self._report.size += fetched.size
         self._tell(data)
 
     def _compare(self, old: Experiment | Dataset | Data | Run, new: object, where: str, uuid: str) -> None:
@@ -291,7 +292,6 @@ class _Transfer:
             observer.notify_progress(percent, f"transfer {data.name}")
 
 
-def _size(path: str) -> int:
-    if not os.path.isdir(path):
-        return os.path.getsize(path)
-    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+def _says_the_same(dataset: Dataset, old: Dataset) -> bool:
+    about, before = (dataset.uuid, dataset.name, dataset.extra), (old.uuid, old.name, old.extra)
+    return about == before and [item.uuid for item in dataset.uris] == [item.uuid for item in old.uris]

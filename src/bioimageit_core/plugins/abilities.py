@@ -27,6 +27,7 @@ __all__ = [
     "LocksEnvironment",
     "PagesData",
     "QueriesData",
+    "ReceivesData",
     "RunsCommands",
     "SharesDirectory",
     "SubmitsCommands",
@@ -138,6 +139,27 @@ class AnnotatesData(Protocol):
         """Set key-value pairs of raw data of one dataset; ``pairs[md_uri][key]`` is the new value, None removes it.
 
         A service that keeps a history returns the name of the change.
+        """
+        ...
+
+
+@runtime_checkable
+class ReceivesData(Protocol):
+    """Can take in data of another home as they are, many at once, faster than one by one."""
+
+    def receive_data(self, dataset: Container, data: Sequence[Data]) -> list[Data]:
+        """Store data, all raw or all processed, with all that they say, and return them as they are read afterwards.
+
+        They keep their identity; two of one name and content stay two. The `uri` of each is a local file (or Zarr
+        directory) that is left as it is; URIs of runs and inputs are those of this service. Where the `uri` of what
+        is returned is an absolute path, it is where the content is stored.
+
+        Raises
+        ------
+        InvalidNameError
+            A name cannot be stored; then nothing was.
+        DataServiceError
+            Something else failed; what is stored by then is stored whole.
         """
         ...
 

@@ -38,6 +38,7 @@ ABILITIES: dict[str, tuple[type, ...]] = {
         optional.QueriesData,
         optional.UpdatesRun,
         optional.AnnotatesData,
+        optional.ReceivesData,
         optional.ChecksExperiments,
         optional.KeepsHistory,
         optional.DeletesData,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bioimageit_core.testing.data_arrival import ArrivalTests
 from bioimageit_core.testing.data_concurrent import ConcurrencyTests, FaultTests, SessionTests
 from bioimageit_core.testing.data_experiments import ContractTests, ExperimentTests, RawDataTests
 from bioimageit_core.testing.data_hostile import NameTests, ValueTests
@@ -22,6 +23,7 @@ class DataServiceTests(
     DatasetTests,
     LineageTests,
     FileTests,
+    ArrivalTests,
     NameTests,
     ValueTests,
     SessionTests,

@@ -13,6 +13,7 @@ __all__ = ["pytest_addoption", "pytest_configure", "pytest_runtest_makereport", 
 
 _MODULES = (
     "data",
+    "data_arrival",
     "data_concurrent",
     "data_experiments",
     "data_fixtures",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
+import uuid
 
 import pytest
 
@@ -12,6 +13,7 @@ from bioimageit_core.containers import Container
 from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.core.query import fields_of
 from bioimageit_core.testing import DataServiceTests, FaultCounter, MemoryMetadataService, MemoryStore
+from bioimageit_core.testing.content import read_content
 
 FAULTY = []
 
@@ -30,6 +32,42 @@ class SharesItsRecords(MemoryMetadataService):
     def get_experiment(self, md_uri):
         super().get_experiment(md_uri)
         return self.store.tables.experiments[md_uri]
+
+
+class Receives(MemoryMetadataService):
+    """Takes in data of another home as they are; it has no fault."""
+
+    def receive_data(self, dataset, data):
+        store, uris = self.store, []
+        with store.transaction() as tables:
+            listed = copy.deepcopy(tables.datasets[dataset.md_uri])
+            for each in data:
+                new = copy.deepcopy(each)
+                new.md_uri, new.uri = store.new_uri("data"), store.new_uri("file")
+                store.put(tables.files, new.uri, read_content(each.uri))
+                store.put(tables.data, new.md_uri, new)
+                tables.experiment_of[new.md_uri] = tables.experiment_of[dataset.md_uri]
+                listed.uris.append(Container(new.md_uri, new.uuid))
+                uris.append(new.md_uri)
+            store.put(tables.datasets, dataset.md_uri, listed)
+        return [self.get_raw_data(uri) for uri in uris]
+
+
+@caught_by("test_raw_data_are_read_as_they_were_sent")
+class GivesNewIdentities(Receives):
+    def receive_data(self, dataset, data):
+        copies = copy.deepcopy(data)
+        for each in copies:
+            each.uuid = str(uuid.uuid4())
+        return super().receive_data(dataset, copies)
+
+
+@caught_by("test_raw_data_are_read_as_they_were_sent")
+class TakesTheFilesAway(Receives):
+    def receive_data(self, dataset, data):
+        arrived = super().receive_data(dataset, data)
+        os.unlink(data[0].uri)
+        return arrived
 
 
 @caught_by("test_a_returned_data_is_the_callers_own")

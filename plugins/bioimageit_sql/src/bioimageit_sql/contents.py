@@ -12,14 +12,16 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bioimageit_core.core.exceptions import ConfigError, DataServiceError, NotFoundError
-from bioimageit_sql.scanning import Scanned, files_in, is_key, manifest_of, scan, stamp_of
+from bioimageit_core.plugins.store.disk import sync_filesystem
+from bioimageit_sql.scanning import Scanned, files_in, is_key, manifest_of, scan, scan_copy, stamp_of
 
 __all__ = ["Contents"]
 
+_SHARED = 0o444  # the mode of a content: all data that have it share the file
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "az", "memory"}  # an object is there whole, or not at all
 
 
@@ -90,6 +92,44 @@ class Contents:
         """
         if not self.has(scanned.key, is_directory=scanned.parts is not None):
             self._guard("store", scanned.path, self._put, scanned)
+
+    def put_all(self, paths: Sequence[str]) -> list[Scanned]:
+        """Store the contents of many local files and directories, and say what they are.
+
+        Where contents are on this machine, they are made durable together.
+
+        Raises
+        ------
+        NotFoundError
+            One is not there.
+        DataServiceError
+            One cannot be read or stored.
+        """
+        if self.is_local and all(map(os.path.isfile, paths)):
+            together: list[Scanned] = self._guard("store", f"{len(paths)} files", self._put_together, paths)
+            return together
+        found = []
+        for path in paths:
+            found.append(scan(path))
+            self.put(found[-1])
+        return found
+
+    def _put_together(self, paths: Sequence[str]) -> list[Scanned]:
+        """Copy files while they are digested, wait for the disk once, and only then give them their places."""
+        room, root = self.staging(), self._opened()[1]
+        try:
+            found = [scan_copy(path, os.path.join(room, str(number))) for number, path in enumerate(paths)]
+            sync_filesystem(room)
+            for number, scanned in enumerate(found):
+                target = f"{root}/{scanned.key}"
+                if not os.path.exists(target):
+                    copy = os.path.join(room, str(number))
+                    os.chmod(copy, _SHARED)
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+                    os.replace(copy, target)
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+        return found
 
     def staging(self) -> str:
         """Make a local directory that a tool can write to, from which `put` is cheap where it can be."""
@@ -300,7 +340,7 @@ def _copy_atomically(path: str, target: str, *, may_link: bool) -> None:
             shutil.copyfile(path, partial)
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
-        os.chmod(partial, 0o444)  # shared by all data of this content
+        os.chmod(partial, _SHARED)
         os.replace(partial, target)
     finally:
         _remove(partial)

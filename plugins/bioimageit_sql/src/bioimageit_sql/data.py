@@ -72,6 +72,12 @@ class DataTable:
             found[id_] = data
         return [found[id_] for id_ in ids if id_ in found]
 
+    def read_again(self, connection: sa.Connection, ids: Sequence[int]) -> list[Data]:
+        """Read data of one experiment that were just stored."""
+        table = schema.data
+        owner = connection.scalar(sa.select(table.c.experiment_id).where(table.c.id.in_(ids[:1])))
+        return [] if owner is None else self.read_many(connection, ids, self.keys_of(connection, owner))
+
     def read_fields(self, connection: sa.Connection, ids: Sequence[int]) -> list[tuple[int, dict[str, Any]]]:
         """Read what queries ask of data (see `fields_of`), and no more of them than that takes."""
         table, source = schema.data, schema.data.alias()
@@ -147,15 +153,44 @@ class DataTable:
     def create(self, connection: sa.Connection, dataset_uri: str, run: Container, new: NewData) -> str:
         """Store a processed data and list it; give its URI."""
         dataset = self._experiments.dataset_row(connection, dataset_uri)
-        run_id = self._records.id_of("run", run.md_uri)
-        if connection.scalar(sa.select(schema.run.c.id).where(schema.run.c.id == run_id)) is None:
-            raise NotFoundError("run", run.md_uri)
+        self._check_run(connection, run.md_uri)
         (id_,) = self._allocate(connection, 1)
         row = self._row(id_, dataset.experiment_id, new)
         row["parent_id"], row["source_id"] = self._origin(connection, new.data, dataset.experiment_id)
         connection.execute(schema.data.insert().values(**row))
         connection.execute(schema.entry.insert().values(**_entry(dataset.id, id_)))
         return self._records.uri("data", id_)
+
+    def receive(self, connection: sa.Connection, dataset_uri: str, sources: Sequence[NewData]) -> list[int]:
+        """Store data, all raw or all processed, as they say that they are, and list them; give their ids."""
+        dataset = self._experiments.dataset_row(connection, dataset_uri)
+        self._experiments.lock(connection, dataset.experiment_id)
+        if any(isinstance(source.data, RawData) != dataset.is_raw for source in sources):
+            raise DataServiceError(f"{dataset.name!r} takes {'raw' if dataset.is_raw else 'processed'} data only")
+        self._check_runs(connection, sources)
+        ids = self._allocate(connection, len(sources))
+        rows = [self._row(id_, dataset.experiment_id, source) for id_, source in zip(ids, sources, strict=True)]
+        if not dataset.is_raw:
+            origins = self._origins(connection, [source.data for source in sources], dataset.experiment_id)
+            for row, origin in zip(rows, origins, strict=True):
+                row["parent_id"], row["source_id"] = origin
+        if rows:
+            connection.execute(schema.data.insert(), rows)
+            connection.execute(schema.entry.insert(), [_entry(dataset.id, id_) for id_ in ids])
+        new = {id_: source.data for id_, source in zip(ids, sources, strict=True)}
+        pairs = {id_: data.key_value_pairs for id_, data in new.items() if isinstance(data, RawData)}
+        self._insert_annotations(connection, dataset.experiment_id, pairs)
+        return ids
+
+    def _check_runs(self, connection: sa.Connection, sources: Sequence[NewData]) -> None:
+        uris = {new.data.run.md_uri for new in sources if isinstance(new.data, ProcessedData)}
+        for md_uri in sorted(uris):
+            self._check_run(connection, md_uri)
+
+    def _check_run(self, connection: sa.Connection, md_uri: str) -> None:
+        run_id = self._records.id_of("run", md_uri)
+        if connection.scalar(sa.select(schema.run.c.id).where(schema.run.c.id == run_id)) is None:
+            raise NotFoundError("run", md_uri)
 
     def update(self, connection: sa.Connection, data: RawData | ProcessedData) -> str:
         """Write what changed in a data; give its document."""
@@ -241,23 +276,32 @@ class DataTable:
         self, connection: sa.Connection, data: Data, experiment_id: int, descendants: set[int] | None = None
     ) -> tuple[int | None, int]:
         """Find the data that a data was made from first, and the raw data that this goes back to; 0 for none."""
-        first = data.inputs[0] if isinstance(data, ProcessedData) and data.inputs else None
-        parent_id = None if first is None else self._records.known_id("data", first.uri)
-        if parent_id is None:
-            return None, 0
-        table = schema.data
-        columns = (table.c.experiment_id, table.c.source_id, table.c.parent_id)
-        row = connection.execute(sa.select(*columns).where(table.c.id == parent_id)).one_or_none()
-        if row is None:
-            return None, 0
-        if row.experiment_id != experiment_id:
-            raise DataServiceError(f"{data.name!r} cannot be made from a data of another experiment ({data.md_uri})")
-        above: int | None = parent_id
+        ((parent_id, source_id),) = self._origins(connection, [data], experiment_id)
+        above = parent_id
         while descendants and above is not None:
             if above in descendants:
                 raise DataServiceError(f"the inputs of {data.name!r} lead back to itself")
-            above = connection.scalar(sa.select(table.c.parent_id).where(table.c.id == above))
-        return parent_id, row.source_id
+            above = connection.scalar(sa.select(schema.data.c.parent_id).where(schema.data.c.id == above))
+        return parent_id, source_id
+
+    def _origins(
+        self, connection: sa.Connection, data: Sequence[Data], experiment_id: int
+    ) -> list[tuple[int | None, int]]:
+        """Do what `_origin` does for many data, in as few statements as can be."""
+        table = schema.data
+        firsts = [each.inputs[0] if isinstance(each, ProcessedData) and each.inputs else None for each in data]
+        parents = [first and self._records.known_id("data", first.uri) for first in firsts]
+        wanted = sorted({parent for parent in parents if parent is not None})
+        rows: dict[int, tuple[int, int]] = {}
+        for start in range(0, len(wanted), 500):
+            query = sa.select(table.c.id, table.c.experiment_id, table.c.source_id)
+            found = connection.execute(query.where(table.c.id.in_(wanted[start : start + 500])))
+            rows.update((id_, (owner, source)) for id_, owner, source in found)
+        for each, parent in zip(data, parents, strict=True):
+            if parent in rows and rows[parent][0] != experiment_id:
+                message = f"{each.name!r} cannot be made from a data of another experiment ({each.md_uri})"
+                raise DataServiceError(message)
+        return [(parent, rows[parent][1]) if parent in rows else (None, 0) for parent in parents]
 
     def _hand_down(self, connection: sa.Connection, id_: int, source_id: int) -> None:
         table = schema.data

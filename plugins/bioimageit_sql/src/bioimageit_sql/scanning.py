@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bioimageit_core.core.exceptions import DataServiceError, NotFoundError
+from bioimageit_core.plugins.store.content import copy_and_digest, open_regular
 
-__all__ = ["Scanned", "files_in", "is_key", "manifest_of", "scan", "stamp_of"]
+__all__ = ["Scanned", "files_in", "is_key", "manifest_of", "scan", "scan_copy", "stamp_of"]
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}(\.[A-Za-z0-9]{1,10}){0,2}")
 _DOUBLE = re.compile(r"\.(ome\.(tiff?|zarr)|nii\.gz|tar\.gz)$", re.IGNORECASE)
@@ -71,6 +72,28 @@ def scan(path: str) -> Scanned:
     except (OSError, ValueError) as error:
         raise DataServiceError(f"cannot read {path!r}: {error}") from error
     return Scanned(path, _key(hashlib.sha256(b"directory\n" + manifest_of(parts)).hexdigest(), path), parts, stamps)
+
+
+def scan_copy(path: str, target: str) -> Scanned:
+    """Copy a local file, and compute the key of what was copied in the same pass.
+
+    Raises
+    ------
+    NotFoundError
+        It is not there.
+    OSError
+        It cannot be read, or the copy not be written.
+    """
+    try:
+        reader, _ = open_regular(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError("file", path) from error
+    try:
+        with open(target, "xb", buffering=0) as writer:
+            stored = copy_and_digest(reader, writer.fileno())
+    finally:
+        os.close(reader)
+    return Scanned(path, _key(stored.sha256, path), None, {path: stamp_of(path)})
 
 
 def _key(digest: str, path: str) -> str:

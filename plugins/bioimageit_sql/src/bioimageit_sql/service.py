@@ -277,6 +277,17 @@ class SqlMetadataService(DataService):
         self.contents.discard_staging(processed_data.uri)
         return stored
 
+    def receive_data(self, dataset: Container, data: Sequence[Data]) -> list[Data]:
+        """Store data of another home as they are; see `bioimageit_core.plugins.abilities.ReceivesData`."""
+        for each in data:
+            check_name("data", each.name)
+            self._check_format(each.format)
+        scanned = self.contents.put_all([each.uri for each in data])
+        new = [NewData(each, found.key, found) for each, found in zip(data, scanned, strict=True)]  # type: ignore[arg-type]
+        ids = self._write(lambda connection: self._data.receive(connection, dataset.md_uri, new))
+        self._make_sure(new)
+        return self._read(lambda connection: self._data.read_again(connection, ids))
+
     def _check_format(self, name: str) -> str:
         if self._formats is None:
             self._formats = load_formats()

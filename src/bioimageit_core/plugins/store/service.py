@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bioimageit_core.containers import (
+    Container,
     Data,
     Dataset,
     DatasetInfo,
     Experiment,
     ProcessedData,
+    RawData,
     Run,
 )
 from bioimageit_core.core.exceptions import (
@@ -32,6 +35,7 @@ from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.history import History
 from bioimageit_core.plugins.store.layout import DATA, EXPERIMENT, OURS, PROCESSED_DATASET, Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
+from bioimageit_core.plugins.store.receiving import Receiver
 from bioimageit_core.plugins.store.results import Results
 
 __all__ = ["Store"]
@@ -178,6 +182,19 @@ class Store(RawDataStore, DeletingStore, DataService):
 
     def create_data(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
         return self._results.create_data(dataset, run, processed_data)
+
+    def receive_data(self, dataset: Container, data: Sequence[Data]) -> list[Data]:
+        """Store data of another home as they are; see `bioimageit_core.plugins.abilities.ReceivesData`."""
+        mine: list[Any] = [copy.copy(each) for each in data]
+        for each in mine:
+            self.formats.get(each.format)
+            if isinstance(each, ProcessedData):
+                check_name("data", each.name)
+        layout = Layout.of_record(dataset.md_uri)
+        with self._held(layout):
+            Receiver(self.documents, self.listings, self.journal, layout, dataset.md_uri).receive(mine)
+        read = {RawData: self.get_raw_data, ProcessedData: self.get_processed_data}
+        return [read[type(each)](each.md_uri) for each in mine]
 
     # Reading data
 

@@ -1,0 +1,45 @@
+"""Data on their way: fetched from a home in loads that are neither many nor large."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+from bioimageit_core.containers import Data
+from bioimageit_core.exchange.content import digest, fetch
+from bioimageit_core.plugins.contracts import DataService
+
+__all__ = ["Fetched", "loads"]
+
+_MOST = 256  # data to a load
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A data and a local copy of its file, with the SHA-256 and size that the file had in its home."""
+
+    data: Data
+    path: str
+    sha256: str
+    size: int
+
+
+def loads(service: DataService, data: Iterable[Data]) -> Generator[list[Fetched], None, None]:
+    """Fetch data; the files of a load are there until the next one is asked for."""
+    coming = iter(data)
+    while True:
+        with tempfile.TemporaryDirectory(prefix="bioimageit-") as room:
+            load: list[Fetched] = []
+            for each in coming:
+                place = os.path.join(room, str(len(load)))  # two may have one name
+                os.mkdir(place)
+                path = fetch(service, each, place)
+                load.append(Fetched(each, path, *digest(path)))
+                if len(load) == _MOST or sum(fetched.size for fetched in load) >= _MOST_BYTES:
+                    break
+            if not load:
+                return
+            yield load
