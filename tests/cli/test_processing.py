@@ -257,13 +257,29 @@ def test_plugins_are_listed_and_checked(bioimageit: Run) -> None:
         "data"
     }
     assert bioimageit("plugins", "list", "--kind", "x").status == 2
-    checked = bioimageit("plugins", "check", "LOCAL", "--kind", "data", "--json")
+    checked = bioimageit("plugins", "check", "LOCAL", "--kind", "data", "--no-kit", "--json")
     assert checked.status == 0
     assert checked.json["problems"] == []
-    every = json.loads(bioimageit("plugins", "check", "LOCAL", "--json").out)
+    every = json.loads(bioimageit("plugins", "check", "LOCAL", "--no-kit", "--json").out)
     assert [check["plugin"]["kind"] for check in every["checks"]] == ["data", "runner", "tools"]
-    assert "LOCAL names plugins of 3 kinds; --kind checks one of them." in bioimageit("plugins", "check", "LOCAL").out
+    assert (
+        "LOCAL names plugins of 3 kinds; --kind checks one of them."
+        in bioimageit("plugins", "check", "LOCAL", "--no-kit").out
+    )
     assert bioimageit("plugins", "check", "NOTHING").status == 3
+
+
+def test_the_kit_is_run_but_not_unasked_in_what_the_configuration_names(process: Run, tmp_path: Path) -> None:
+    command = ("plugins", "check", "LOCAL", "--kind", "tools", "--json")
+    (tmp_path / "other.json").write_text(json.dumps({"process": {"service": "TOML"}}))
+    alone = json.loads(process("--config", str(tmp_path / "other.json"), *command).stdout)
+    configured = json.loads(process(*command).stdout)
+
+    assert "yes" in {each["state"] for each in alone["kit"]}
+    assert all(each["failed"] == 0 for each in alone["kit"])
+    assert alone["kit_not_run"] == ""
+    assert configured["kit"] == []
+    assert "--kit runs it" in configured["kit_not_run"]
 
 
 def test_a_broken_plugin_is_listed_with_the_reason_and_stops_no_other(

@@ -53,3 +53,23 @@ def test_several_homes_answer_one_query(config: str, tmp_path: Path) -> None:
         ("here", "cells", "a.tif"),
         ("archive", "cells", "a.tif"),
     ]
+
+
+def test_find_asks_several_homes_and_tells_of_those_that_cannot_be_read(config: str, tmp_path: Path) -> None:
+    command = CliRunner()
+    assert command.invoke(app, ["--config", config, "transfer", "cells", str(tmp_path / "there")]).exit_code == 0
+
+    def find(*arguments: str) -> tuple[int, list[str], dict[str, str]]:
+        done = command.invoke(app, ["--config", config, "find", *arguments, "--json"])
+        said = json.loads(done.stdout)
+        return done.exit_code, [hit["home"] for hit in said["hits"]], said["not_read"]
+
+    folder, configured = str(tmp_path / "there"), str(tmp_path / "there.json")
+    assert find("Day=1", folder, configured) == (0, ["here", folder, configured], {})
+    assert find("Day=2", folder) == (0, [], {})
+    assert find("Day=1", "--dataset", "masks") == (0, [], {})
+    status, homes, not_read = find("Day=1", str(tmp_path / "nowhere"), folder)
+    assert (status, homes, list(not_read)) == (4, ["here", folder], [str(tmp_path / "nowhere")])
+    shown = command.invoke(app, ["--config", config, "find", "Day=1", folder])
+    assert shown.stdout.splitlines()[1].startswith("here\tcells\ta.tif\tDay=1")
+    assert command.invoke(app, ["--config", config, "find", "Day=(1", folder]).exit_code == 2

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.api.services import Services
 
 if TYPE_CHECKING:
     from bioimageit_core.containers import Experiment
+    from bioimageit_core.core.exceptions import DataServiceError
     from bioimageit_core.exchange.exports import ExportReport
     from bioimageit_core.exchange.federation import Hit
     from bioimageit_core.exchange.transfer import TransferReport
@@ -78,7 +79,13 @@ class MovingRequests(Services):
         return write_export(form, what, **options)
 
     def query_homes(
-        self, others: Mapping[str, Services], dataset_name: str, query: str = "", origin_output_name: str = ""
+        self,
+        others: Mapping[str, Services],
+        dataset_name: str,
+        query: str = "",
+        origin_output_name: str = "",
+        *,
+        on_error: Callable[[str, DataServiceError], None] | None = None,
     ) -> Iterator[Hit]:
         """Give what a query selects in every experiment of this home, called ``here``, and of others.
 
@@ -86,9 +93,11 @@ class MovingRequests(Services):
         ----------
         others
             Requests of other homes, by a name for each.
+        on_error
+            Hears which home could not be read, and why; the others are asked all the same. Without it that is raised.
         """
         from bioimageit_core.exchange.federation import query_homes
 
         homes = {"here": self, **others}
         places = {name: (home.data_service, home.default_workspace()) for name, home in homes.items()}
-        return query_homes(places, dataset_name, query, origin_output_name)
+        return query_homes(places, dataset_name, query, origin_output_name, on_error=on_error)

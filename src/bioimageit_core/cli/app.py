@@ -48,6 +48,7 @@ def _register_all(app: typer.Typer) -> None:
         deleting,
         experiments,
         exporting,
+        finding,
         keeping,
         moving,
         plugins,
@@ -57,7 +58,7 @@ def _register_all(app: typer.Typer) -> None:
         tools,
     )
 
-    for module in (experiments, queries, processing, moving, exporting, keeping, deleting):
+    for module in (experiments, queries, finding, processing, moving, exporting, keeping, deleting):
         module.register(app)
     app.add_typer(deleting.trash_app, name="trash")
     serving.register(app)

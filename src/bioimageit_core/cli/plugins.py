@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,21 +44,29 @@ def list_(kind: KindOption = "", as_json: JsonOption = False) -> None:
 
 
 @app.command(
-    epilog=examples("plugins check OMERO", "plugins check ONEFILE --kit", "--config lab.json plugins check SQL --kit")
+    epilog=examples(
+        "plugins check ONEFILE", "plugins check OMERO --no-kit", "--config lab.json plugins check SQL --kit"
+    )
 )
 def check(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the plugin, or of its module.")],
     kind: KindOption = "",
     with_kit: Annotated[
-        bool, typer.Option("--kit", help="Run the conformance kit too; it writes, and takes minutes.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--kit/--no-kit",
+            help="Run the conformance kit, which writes and takes minutes. By default it is run, but in no store that"
+            " the configuration names.",
+            show_default=False,
+        ),
+    ] = None,
     destination: Annotated[
         str, typer.Option(help="Where the kit creates experiments; by default in a temporary directory.")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Check a plugin against the contract, and list its abilities.
+    """Check a plugin against the contract by the conformance kit, and say of each ability whether it has it.
 
     A name that plugins of several kinds have is checked as each of them, unless --kind says which. Where the
     configuration chooses the plugin, its service is made with that configuration. The exit status is 1 if the plugin
@@ -75,9 +84,9 @@ def check(
     else:
         if len(kinds) > 1:
             show_text(f"{name} names plugins of {len(kinds)} kinds; --kind checks one of them.\n")
-        for report, verdicts in checks:
-            _show(report, verdicts)
-    if not all(report.is_ok and all(each.is_ok for each in verdicts) for report, verdicts in checks):
+        for check_ in checks:
+            _show(*check_)
+    if not all(report.is_ok and all(each.is_ok for each in verdicts) for report, verdicts, _ in checks):
         raise typer.Exit(int(Status.FAILED))
 
 
@@ -90,24 +99,35 @@ def _kinds_of(name: str) -> list[str | None]:
 
 
 def _check(
-    name: str, kind: str | None, options: dict[str, Any] | None, with_kit: bool, destination: str
-) -> tuple[PluginReport, list[AbilityVerdict]]:
+    name: str, kind: str | None, options: dict[str, Any] | None, with_kit: bool | None, destination: str
+) -> tuple[PluginReport, list[AbilityVerdict], str]:
+    """Return what the structure says, what the kit says, and why the kit was not run where it was not."""
     from bioimageit_core.plugins.registry import check_plugin
 
     report = check_plugin(name, kind, options)
-    if not with_kit or not report.is_ok:
-        return report, []
+    why_not = _why_no_kit(options) if with_kit is None else "" if with_kit else "--no-kit"
+    if why_not or not report.is_ok:
+        return report, [], why_not
     from bioimageit_core.testing import verdict
 
-    return report, verdict(report.status.kind, report.status.name, options, destination=destination or None)
+    return report, verdict(report.status.kind, report.status.name, options, destination=destination or None), ""
 
 
-def _document(report: PluginReport, verdicts: list[AbilityVerdict]) -> dict[str, Any]:
+def _why_no_kit(options: dict[str, Any] | None) -> str:
+    if options is not None:
+        return "it would write to what the configuration names; --kit runs it"
+    if any(importlib.util.find_spec(library) is None for library in ("pytest", "hypothesis")):
+        return "it needs more: pip install 'bioimageit-core[testing]'"
+    return ""
+
+
+def _document(report: PluginReport, verdicts: list[AbilityVerdict], why_no_kit: str) -> dict[str, Any]:
     document = {"plugin": dataclasses.asdict(report.status), "problems": report.problems}
-    return {**document, "abilities": report.abilities, "kit": [dataclasses.asdict(each) for each in verdicts]}
+    kit = [dataclasses.asdict(each) for each in verdicts]
+    return {**document, "abilities": report.abilities, "kit": kit, "kit_not_run": why_no_kit}
 
 
-def _show(report: PluginReport, verdicts: list[AbilityVerdict]) -> None:
+def _show(report: PluginReport, verdicts: list[AbilityVerdict], why_no_kit: str) -> None:
     from bioimageit_core.cli.output import show_table, show_text
 
     status = report.status
@@ -125,6 +145,8 @@ def _show(report: PluginReport, verdicts: list[AbilityVerdict]) -> None:
             for each in verdicts
         )
         show_table(["conformance kit", "verdict", "passed", "failed", "not tried", "why"], tried)
+    elif report.is_ok and why_no_kit:
+        show_text(f"\nThe conformance kit was not run: {why_no_kit}.")
 
 
 def _kind(kind: str) -> str | None:
