@@ -10,9 +10,10 @@ EXAMPLES := examples/bioimageit_onefile examples/bioimageit_nice examples/bioima
 MEMORY := $(shell df --output=avail -BG /dev/shm 2>/dev/null | awk 'NR == 2 && int($$1) >= 8 {print "/dev/shm"}')
 PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY) )$(CURDIR)/$(BIN)/pytest -q -o tmp_path_retention_policy=failed
 PARALLEL := -n auto --dist worksteal --durations=20
+LOWEST_TESTS := $(addprefix tests/,core containers api store plugins cli jobs wrappers images toolbox)
 export UV_LINK_MODE ?= copy
 
-.PHONY: demo test check lint types layers security docs web unit coverage format fuzz bench services clean
+.PHONY: demo test check lint types layers security docs web unit coverage lowest format fuzz bench services clean
 
 demo: $(VENV)/.demo
 	$(BIN)/bioimageit demo
@@ -54,6 +55,13 @@ unit: $(VENV)/.dev
 coverage: $(VENV)/.dev
 	$(PYTEST) $(PARALLEL) --cov --cov-branch --cov-report=term tests
 
+# the oldest versions that pyproject.toml allows, against the tests of what is made with them
+lowest: | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)-lowest
+	$(UV) pip install --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python \
+		-e '.[toolbox,images,formats,ro-crate,tables,web,testing]' 'pytest-xdist>=3.6'
+	$(VENV)-lowest/bin/python -m pytest -q $(PARALLEL) $(LOWEST_TESTS)
+
 # servers and programs that tests talk to; without the means to install them the tests that need them are skipped
 services:
 	scripts/install_services.sh
@@ -90,4 +98,4 @@ $(VENV)/.dev: pyproject.toml $(PLUGINS:%=%/pyproject.toml) $(EXAMPLES:%=%/pyproj
 	touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) .uv .mypy_cache .ruff_cache .pytest_cache site frontend/node_modules src/bioimageit_core/web/static
+	rm -rf $(VENV) $(VENV)-lowest .uv .mypy_cache .ruff_cache .pytest_cache site frontend/node_modules src/bioimageit_core/web/static

@@ -16,6 +16,7 @@ from bioimageit_core.core.exceptions import (
     ConfigError,
     DataQueryError,
     DataServiceError,
+    InvalidNameError,
     NotFoundError,
     UnsupportedError,
 )
@@ -164,6 +165,16 @@ def test_a_selection_gets_values(request_: Request, images: Path) -> None:
         ("p2_a_7.tif", "who", "ada"),
     }
     assert names(request_.query(experiment, "data", "dose>=3")) == ["p2_a_7.tif"]
+
+
+@pytest.mark.parametrize("key", ["", "  ", None])
+def test_a_key_that_says_nothing_is_refused(request_: Request, key: Any) -> None:
+    experiment = request_.create_experiment("e", keys=["a"])
+
+    with pytest.raises(InvalidNameError, match="a name is needed"):
+        request_.set_keys(experiment, ["Good", key])
+
+    assert request_.get_experiment(experiment.md_uri).keys == ["a"]
 
 
 def test_keys_join_the_vocabulary_once(request_: Request) -> None:

@@ -289,3 +289,11 @@ def test_a_minimal_data_service_keeps_the_results_of_a_job(
     results = request.query(experiment, "copies")
     assert sorted(Path(data.uri).read_bytes() for data in results) == [b"p1_a_3.tif", b"p1_b_12.tif", b"p2_a_7.tif"]
     assert request.get_origin(results[0]) is not None
+
+
+def test_a_tool_is_executed_by_its_full_name_too(request_: Request, images: Path, tmp_path: Path) -> None:
+    written = request_.exec("copy_v1.0", i=str(images / "p1_a_3.tif"), o=str(tmp_path / "o.tif"))
+
+    assert written == {"o": [str(tmp_path / "o.tif")]}
+    with pytest.raises(ToolNotFoundError, match="no tool 'nothing'"):
+        request_.exec("nothing")

@@ -86,6 +86,14 @@ def test_a_command_that_cannot_be_understood_is_told_in_one_line(bioimageit: Run
     assert "--help')" in outcome.err
 
 
+def test_a_key_that_nothing_has_is_told_where_a_query_finds_nothing(bioimageit: Run, experiment: str) -> None:
+    outcome = bioimageit("query", experiment, "Populaton=p1 AND format=imagetiff")
+
+    assert (outcome.status, len(outcome.rows)) == (0, 1)
+    assert outcome.err == "note: no key 'Populaton' in experiment 'My cells': did you mean 'Population'?\n"
+    assert bioimageit("query", experiment, "Population=none").err == ""
+
+
 def test_show_lists_the_workspace(bioimageit: Run, experiment: str) -> None:
     rows = bioimageit("show").rows
 

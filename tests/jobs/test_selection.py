@@ -65,7 +65,7 @@ def test_a_data_without_inputs_has_neither(home: Any) -> None:
 
 
 def test_a_dataset_that_is_not_there_is_an_error_that_lists_those_that_are(chain: Any) -> None:
-    with pytest.raises(NotFoundError, match=r"zebra .*\(it has: data, first, second\)"):
+    with pytest.raises(NotFoundError, match=r"no dataset 'zebra' in experiment .*: it has data, first, second"):
         dataset_of(chain.service, chain.experiment, "zebra")
 
 

@@ -175,3 +175,11 @@ def test_runs_of_other_software_are_unknown(local: Any, tool: Tool) -> None:
     local.service.update_run(run)
 
     assert [kind for kind, _ in reasons(local)] == ["unknown"]
+
+
+def test_a_home_that_cannot_update_runs_is_not_said_to_be_still_running(published: Any, tool: Tool) -> None:
+    published.add("a")
+    published.run(published.job(tool))
+
+    assert published.service.get_run(published.data()[0].run.md_uri).extra[EXECUTION].get("state", "") == ""
+    assert [kind for kind, _ in reasons(published)] == ["unknown"]

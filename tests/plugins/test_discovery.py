@@ -363,3 +363,33 @@ def test_all_three_registries_have_their_builtins() -> None:
 def test_every_builtin_starts_and_keeps_its_contract(registry: ServiceRegistry) -> None:
     for candidate in registry.builtins:
         assert registry.get(candidate.name) is not None
+
+
+def test_of_many_broken_plugins_an_unknown_name_tells_those_alike_in_a_line(write_module: Write) -> None:
+    for number in range(5):
+        write_module(f"bioimageit_{number}", f"raise ValueError({'x' * 500!r})")
+    write_module("bioimageit_omega", "raise ValueError('no licence')")
+
+    with pytest.raises(PluginNotFoundError) as caught:
+        metadataServices.get("OMEGA")
+
+    message = str(caught.value)
+    assert len(caught.value.broken) == 6
+    assert "broken: bioimageit_omega (importing it fails: ValueError: no licence" in message
+    assert "and 3 more, which 'bioimageit plugins list' shows" in message
+    assert len(message) < 600
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("PODMAN", "write it under 'runner', because 'PODMAN' is a runner plugin"),
+        ("bioimageit_wild", "write 'WILD'"),
+        ("wild", "write 'WILD'"),
+    ],
+)
+def test_an_unknown_name_says_what_may_have_been_meant(write_data_plugin: Write, name: str, hint: str) -> None:
+    write_data_plugin("bioimageit_wild", "WILD")
+
+    with pytest.raises(PluginNotFoundError, match=hint):
+        metadataServices.get(name)

@@ -58,6 +58,26 @@ def test_what_lacks_a_method_is_listed_as_broken_without_being_started(write_dat
 
 
 @pytest.mark.parametrize(
+    ("builder", "problem"),
+    [
+        ("def __init__(self, host): pass\n    def __call__(self, **config): pass", "Builder(host) cannot be made"),
+        ("def build(self, **config): pass", "lacks __call__(self, **config)"),
+    ],
+)
+def test_a_builder_that_cannot_be_made_or_called_is_listed_as_broken(
+    write_module: Write, builder: str, problem: str
+) -> None:
+    info = "plugin_info = {'name': 'WILD', 'type': 'runner', 'builder': 'Builder'}"
+    write_module("bioimageit_wild", f"{info}\n\nclass Builder:\n    {builder}")
+
+    (status,) = [status for status in list_plugins("runner") if status.name == "WILD"]
+
+    assert status.state == "broken"
+    assert problem in status.reason
+    assert not check_plugin("WILD").is_ok
+
+
+@pytest.mark.parametrize(
     ("signature", "problem"),
     [
         ("dataset_name, experiment", "has its arguments in another order"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.api.services import Services
-from bioimageit_core.core.exceptions import ConfigError
+from bioimageit_core.core.exceptions import ConfigError, InvalidNameError
 from bioimageit_core.core.utils import format_date
 
 if TYPE_CHECKING:
@@ -58,7 +58,16 @@ class ExperimentRequests(Services):
         self.set_keys(experiment, [key])
 
     def set_keys(self, experiment: Experiment, keys: Sequence[str]) -> None:
-        """Add keys to an experiment's vocabulary."""
+        """Add keys to an experiment's vocabulary.
+
+        Raises
+        ------
+        InvalidNameError
+            A key is not a text, or says nothing.
+        """
+        for key in keys:
+            if not isinstance(key, str) or not key.strip():
+                raise InvalidNameError("key", str(key), "a name is needed")
         for key in keys:
             experiment.set_key(key)
         self.data_service.update_experiment(experiment)

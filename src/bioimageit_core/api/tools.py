@@ -119,11 +119,13 @@ class ToolRequests(Services):
         """Read a pipeline from its JSON file."""
         return self.tools_service.get_pipeline(uri)
 
-    def exec(self, tool: Tool, **values: Any) -> dict[str, list[str]]:
+    def exec(self, tool: Tool | str, **values: Any) -> dict[str, list[str]]:
         """Execute a tool on files; nothing is recorded.
 
         Parameters
         ----------
+        tool
+            What `get_tool` returns, or the full name that it takes.
         values
             By name: the path of each input, the path that each output is to have, and parameters.
 
@@ -136,11 +138,14 @@ class ToolRequests(Services):
         ------
         RunnerExecError
             The command failed; the error has its argv, exit status and the end of its stderr.
+        ToolNotFoundError
+            No tool has that full name.
         ToolsServiceError
             A value does not fit the tool, or an input is not there.
         """
         from bioimageit_core.jobs import exec_tool
 
+        tool = self.get_tool(tool) if isinstance(tool, str) else tool
         return exec_tool(tool, values, runner=self.runner_service, observers=self.observers, job_id=self.new_job())
 
     def run(

@@ -11,7 +11,8 @@ import typer
 from bioimageit_core.cli.completion import complete_dataset
 from bioimageit_core.cli.examples import examples
 from bioimageit_core.cli.experiments import DryRunOption, ExperimentArgument, JsonOption
-from bioimageit_core.cli.session import Session, UnknownNameError, session_of
+from bioimageit_core.cli.session import Session, session_of
+from bioimageit_core.core.exceptions import UnknownNameError
 
 if TYPE_CHECKING:
     from bioimageit_core.containers import Experiment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from bioimageit_core.cli.examples import examples
 from bioimageit_core.cli.experiments import ExperimentArgument, JsonOption
 from bioimageit_core.cli.session import session_of
 from bioimageit_core.cli.status import Status
+
+if TYPE_CHECKING:
+    from bioimageit_core.containers import Experiment
 
 __all__ = ["register"]
 
@@ -75,6 +78,8 @@ def query(
     found = session.experiment(experiment)
     session.dataset_info(found, dataset)
     data = session.request.query(found, dataset, query, output)
+    if query and not data:
+        _tell_unknown_keys(found, query)
     if as_json:
         from bioimageit_core.cli.documents import data_document
 
@@ -91,6 +96,17 @@ def query(
     else:
         columns = data_columns(found, dataset)
         show_table(columns, (data_row(session, each, columns) for each in data), f"{len(data)} data", len(data))
+
+
+def _tell_unknown_keys(experiment: Experiment, query: str) -> None:
+    """Say on standard error which keys of a query that selects nothing are not the experiment's: a slip, often."""
+    from bioimageit_core.cli.status import printable
+    from bioimageit_core.core.exceptions import UnknownNameError
+    from bioimageit_core.core.query import OWN_KEYS, parse_query
+
+    for key in sorted(parse_query(query).keys().difference(experiment.keys, OWN_KEYS)):
+        told = UnknownNameError("key", key, f"experiment {experiment.name!r}", experiment.keys)
+        typer.echo(printable(f"note: {told}"), err=True)
 
 
 def show(

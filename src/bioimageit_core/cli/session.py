@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bioimageit_core.cli.status import printable
-from bioimageit_core.core.exceptions import ConflictError, NotFoundError
+from bioimageit_core.core.exceptions import ConflictError, UnknownNameError
 
 if TYPE_CHECKING:
     from bioimageit_core.api import Request
     from bioimageit_core.containers import Data, DatasetInfo, Experiment
 
-__all__ = ["EXPERIMENT_HELP", "Session", "UnknownNameError", "folder_of", "session_of"]
+__all__ = ["EXPERIMENT_HELP", "Session", "folder_of", "session_of"]
 
 EXPERIMENT_HELP = "Its name in the workspace; or a path or URI, which has a '/' in it or is a folder here."
 
@@ -138,30 +138,6 @@ class Session:
             if named:
                 return named[0]
         raise UnknownNameError("data", name, f"dataset {dataset!r}", [data.name for data in found])
-
-
-class UnknownNameError(NotFoundError):
-    """Nothing has the name that the user gave."""
-
-    def __init__(self, kind: str, name: str, place: str, names: list[str]) -> None:
-        Exception.__init__(self, kind, name, place, names)
-        self.kind = kind
-        self.uri = name
-        self.place = place
-        self.names = names
-
-    def __str__(self) -> str:
-        import difflib
-
-        similar = difflib.get_close_matches(self.uri, self.names, 3, 0.5)
-        if similar:
-            hint = f"did you mean {' or '.join(map(repr, similar))}?"
-        elif self.names:
-            more = ", …" if len(self.names) > 5 else ""
-            hint = f"it has {', '.join(self.names[:5])}{more}"
-        else:
-            hint = "it has none"
-        return f"no {self.kind} {self.uri!r} in {self.place}: {hint}"
 
 
 def session_of(ctx: typer.Context) -> Session:

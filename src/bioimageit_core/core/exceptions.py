@@ -26,8 +26,12 @@ __all__ = [
     "RunnerExecError",
     "ToolNotFoundError",
     "ToolsServiceError",
+    "UnknownNameError",
     "UnsupportedError",
 ]
+
+_SHOWN_BROKEN = 3
+_SHOWN_REASON = 100
 
 
 class BioImageITError(Exception):
@@ -58,10 +62,25 @@ class PluginNotFoundError(PluginError, LookupError):
     def __str__(self) -> str:
         facts = [f"installed: {', '.join(self.installed) or 'none'}"]
         if self.broken:
-            facts.append(f"broken: {', '.join(self.broken)}")
+            facts.append(f"broken: {self._few_broken()}")
         if self.hint:
             facts.append(f"to get it: {self.hint}")
         return f"no {self.kind} plugin {self.name!r}: not installed ({'; '.join(facts)})"
+
+    def _few_broken(self) -> str:
+        """Name the broken ones in a line or two: those of the most similar names, and how to see the others."""
+        import difflib
+
+        wanted = self.name.lower()
+
+        def likeness(told: str) -> float:
+            return difflib.SequenceMatcher(None, wanted, told.partition(" (")[0].lower()).ratio()
+
+        ranked = sorted(self.broken, key=likeness, reverse=True)
+        shown = [each if len(each) <= _SHOWN_REASON else f"{each[:_SHOWN_REASON]}…" for each in ranked[:_SHOWN_BROKEN]]
+        others = len(ranked) - len(shown)
+        more = [f"and {others} more, which 'bioimageit plugins list' shows"] if others else []
+        return ", ".join([*shown, *more])
 
 
 class PluginContractError(PluginError, TypeError):
@@ -98,6 +117,30 @@ class NotFoundError(DataServiceError, LookupError):
 
     def __str__(self) -> str:
         return f"no {self.kind} at {self.uri!r}"
+
+
+class UnknownNameError(NotFoundError):
+    """Nothing has the name that was given; the message names what is like it, or what there is."""
+
+    def __init__(self, kind: str, name: str, place: str, names: Sequence[str]) -> None:
+        Exception.__init__(self, kind, name, place, tuple(names))
+        self.kind = kind
+        self.uri = name
+        self.place = place
+        self.names = tuple(names)
+
+    def __str__(self) -> str:
+        import difflib
+
+        similar = difflib.get_close_matches(self.uri, self.names, 3, 0.5)
+        if similar:
+            hint = f"did you mean {' or '.join(map(repr, similar))}?"
+        elif self.names:
+            more = ", …" if len(self.names) > 5 else ""
+            hint = f"it has {', '.join(self.names[:5])}{more}"
+        else:
+            hint = "it has none"
+        return f"no {self.kind} {self.uri!r} in {self.place}: {hint}"
 
 
 class ConflictError(DataServiceError):

@@ -37,6 +37,7 @@ from bioimageit_core.core.query_values import compare, found, has_value, is_date
 __all__ = [
     "MAX_DEPTH",
     "MAX_LENGTH",
+    "OWN_KEYS",
     "All",
     "And",
     "Compare",
@@ -52,6 +53,7 @@ __all__ = [
 
 Operator = Literal["=", "==", "!=", "<", "<=", ">", ">=", "~"]
 
+OWN_KEYS = ("name", "author", "date", "format")  # that every data has, whatever the vocabulary of its experiment
 MAX_LENGTH = 200_000
 MAX_DEPTH = 100
 

@@ -141,7 +141,7 @@ def read_earlier(
             if difference != "another tool":
                 earlier.differences.append(difference)
             continue
-        if record is None or record.state == "running":
+        if record is None or record.state in ("running", ""):
             unrecorded.append(run)
         for item in record.items if record is not None else []:
             is_whole = all(file.uuid in there for file in item.outputs)

@@ -100,7 +100,8 @@ class RunRecord(msgspec.Struct, omit_defaults=True):
     ----------
     state
         ``running``, ``done``, ``failed`` (at least one item) or ``cancelled``. A run that still says ``running`` though
-        nobody runs it was cut off.
+        nobody runs it was cut off. Empty where the home keeps a run as it was begun (`contracts.UpdatesRun`): then
+        the data alone tell what was made.
     started, ended
         UTC, ISO 8601.
     environment

@@ -157,6 +157,8 @@ class _Work:
         self.dataset: Dataset = plan.dataset or self.data.create_dataset(plan.experiment, plan.dataset_name)
         self.run = _draft(plan, self.user, self.engine.name)
         self.record = _new_record(plan, self.user, self.engine.name, pipeline)
+        if not isinstance(self.data, UpdatesRun):
+            self.record.state = ""  # whatever is written now stays
         self.run.set_dataset(self.dataset)
         write_record(self.run, self.record)
         self.run = self.data.create_run(self.dataset, self.run) or self.run

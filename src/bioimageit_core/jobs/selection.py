@@ -16,7 +16,7 @@ from bioimageit_core.containers import (
     ProcessedDataInputContainer,
     RawData,
 )
-from bioimageit_core.core.exceptions import DocumentError, NotFoundError
+from bioimageit_core.core.exceptions import DocumentError, NotFoundError, UnknownNameError
 from bioimageit_core.core.query import fields_of, parse_query
 from bioimageit_core.plugins.contracts import QueriesData
 
@@ -187,8 +187,8 @@ def _info_of(experiment: Experiment, name: str) -> DatasetInfo:
             return info
     if name == RAW_NAME:
         return experiment.raw_dataset
-    names = ", ".join([RAW_NAME, *(info.name for info in experiment.processed_datasets)])
-    raise NotFoundError("dataset", f"{name} in experiment {experiment.name} (it has: {names})")
+    names = [RAW_NAME, *(info.name for info in experiment.processed_datasets)]
+    raise UnknownNameError("dataset", name, f"experiment {experiment.name!r}", names)
 
 
 def iterate_data(data_service: DataService, dataset: Dataset, is_raw: bool | None = None) -> Iterator[Data]:

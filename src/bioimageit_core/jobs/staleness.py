@@ -118,6 +118,10 @@ class _Check:
                 text = f"run {run.process_name} was made by other software, which recorded no checksums"
                 yield Reason("unknown", run.process_name, text)
                 continue
+            if not record.state:
+                text = f"run {run.process_name} is kept as it was begun, without checksums: its home cannot update runs"
+                yield Reason("unknown", run.process_name, text)
+                continue
             files = [file for item in record.items for file in item.outputs if file.uuid in there]
             if not files:
                 continue  # nothing of that run is left

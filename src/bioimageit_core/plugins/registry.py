@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ _KNOWN = {
     "tools": {},
 }
 _REGISTERED = "registered by this process"
+_SECTIONS = {"data": "metadata", "runner": "runner", "tools": "process"}  # of the configuration
 
 
 class ServiceRegistry:
@@ -124,15 +125,29 @@ class ServiceRegistry:
         raise self._not_found(name)
 
     def _not_found(self, name: str) -> PluginNotFoundError:
-        known = list_plugins(self.kind)
-        package = _KNOWN[self.kind].get(name.upper())
+        everything = list_plugins()
+        known = [status for status in everything if status.kind in (self.kind, "")]
         return PluginNotFoundError(
             self.kind,
             name,
             sorted({status.name for status in known if status.is_ok}),
             [f"{status.name} ({status.reason})" for status in known if not status.is_ok],
-            f"pip install {package}" if package else "",
+            self._hint(name, everything),
         )
+
+    def _hint(self, name: str, everything: Iterable[PluginStatus]) -> str:
+        """Say what may have been meant: a distribution that is known, another kind's plugin, or a module's plugin."""
+        package = _KNOWN[self.kind].get(name.upper())
+        if package:
+            return f"pip install {package}"
+        for status in everything:
+            if not status.is_ok:
+                continue
+            if status.name == name:
+                return f"write it under {_SECTIONS[status.kind]!r}, because {name!r} is a {status.kind} plugin"
+            if status.kind == self.kind and (status.module == name or status.name.lower() == name.lower()):
+                return f"write {status.name!r}"
+        return ""
 
     def _get_builder(self, name: str, config: Mapping[str, Any]) -> Any:
         if name in self._registered:

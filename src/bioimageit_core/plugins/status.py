@@ -74,7 +74,7 @@ class PluginReport:
 def judge(candidate: Candidate, *, builtin: bool = False) -> PluginReport | None:
     """Import a candidate and look at it from outside, without making its service; None if it is no plugin."""
     # what the contracts need is imported here: importing a factory is to cost nothing
-    from bioimageit_core.plugins.structure import abilities, find_class_problems, find_service_class
+    from bioimageit_core.plugins import structure
 
     status = PluginStatus(
         candidate.name or candidate.module, candidate.kind, candidate.origin, builtin=builtin, module=candidate.module
@@ -86,10 +86,13 @@ def judge(candidate: Candidate, *, builtin: bool = False) -> PluginReport | None
         return PluginReport(status.broken(loaded.reason), (loaded.reason,))
     info, builder = loaded
     status = replace(status, name=info.name, kind=info.kind)
-    class_ = find_service_class(info.kind, builder)
+    unusable = tuple(structure.find_builder_problems(builder))
+    if unusable:
+        return PluginReport(status.broken(unusable[0]), unusable)
+    class_ = structure.find_service_class(info.kind, builder)
     if class_ is None:
         return PluginReport(status)
-    problems = tuple(find_class_problems(info.kind, class_))
+    problems = tuple(structure.find_class_problems(info.kind, class_))
     if problems:
         status = status.broken(f"it {PluginContractError(info.kind, info.name, problems).reason}")
-    return PluginReport(status, problems, abilities(class_, info.kind))
+    return PluginReport(status, problems, structure.abilities(class_, info.kind))

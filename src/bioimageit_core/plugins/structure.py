@@ -16,6 +16,7 @@ __all__ = [
     "abilities",
     "accepts",
     "check_service",
+    "find_builder_problems",
     "find_class_problems",
     "find_problems",
     "find_service_class",
@@ -99,6 +100,19 @@ def find_class_problems(kind: str, class_: type) -> list[str]:
             continue
         problems += _find_method_problems(kind, method, _bind(found), expected)
     return problems
+
+
+def find_builder_problems(builder: Any) -> list[str]:
+    """Say what keeps a builder from being made and called as the factories do it."""
+    if not inspect.isclass(builder):
+        return []
+    if not takes(builder, 0):
+        written = f"{builder.__name__}{inspect.signature(builder)}"
+        return [f"its builder {written} cannot be made: the factory makes it without arguments"]
+    # of a class, callable() and hasattr() speak of the class itself
+    if not any("__call__" in vars(base) for base in builder.__mro__):
+        return [f"its builder {builder.__name__} lacks __call__(self, **config), which returns the service: define it"]
+    return []
 
 
 def find_service_class(kind: str, builder: Any) -> type | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bioimageit_core.core.query import OWN_KEYS
 from bioimageit_core.web.shapes import Completion
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["complete"]
 
-_OWN = ("name", "author", "date", "format")
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "~", "IN")
 _PLAIN = re.compile(r"[\w.+-]+(?: [\w.+-]+)*")
 _KEY = re.compile(r"[^\W\d]\w*(?: [^\W\d]\w*)*")
@@ -66,7 +66,7 @@ def _in_quotes(text: str, place: int) -> bool:
 
 
 def _keys(experiment: Experiment, written: str, start: int, end: int) -> list[Completion]:
-    known = [*experiment.keys, *(key for key in _OWN if key not in experiment.keys)]
+    known = [*experiment.keys, *(key for key in OWN_KEYS if key not in experiment.keys)]
     part = written.strip().strip('"').lower()
     if part in (key.lower() for key in known) and written.endswith(" "):
         return [Completion(insert=op, label=op, kind="operator", start=end, end=end) for op in _OPERATORS]
@@ -84,7 +84,7 @@ def _keys(experiment: Experiment, written: str, start: int, end: int) -> list[Co
 
 def _values(request: Request, experiment: Experiment, key: str, written: str, start: int, end: int) -> list[Completion]:
     prefix = written.lstrip("\"'")
-    if key in _OWN and key not in experiment.keys:
+    if key in OWN_KEYS and key not in experiment.keys:
         found = request.formats.names() if key == "format" else []
         found = [value for value in found if value.startswith(prefix)]
     else:
