@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ np = pytest.importorskip("numpy")
 tifffile = pytest.importorskip("tifffile")
 
 SHAPE = (2, 3, 4, 5, 6)  # TCZYX
-TYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64", "complex64"]
+TYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64", "complex64", "complex128"]
 
 
 def pixels(dtype: str = "uint16", shape: tuple[int, ...] = SHAPE) -> Any:
@@ -153,7 +154,9 @@ def test_without_originals_the_pixels_come_back_as_ome_tiff(new_service: Any, tm
     service = new_service(originals=False)
     experiment = service.create_experiment(f"test {uuid.uuid4().hex[:12]}", "ada", "now", [], "")
     array = pixels()
-    data = bring(service, experiment, write(tmp_path / "a.ome.tif", array, PhysicalSizeX=0.5, PhysicalSizeXUnit="µm"))
+    channels = {"Name": ["DAPI", "GFP", "Cy5"], "Color": [0x0000FFFF, 0x00FF00FF, -16776961]}
+    about = {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "Channel": channels}
+    data = bring(service, experiment, write(tmp_path / "a.ome.tif", array, **about))
 
     path = service.get_data_uri(data)
 
@@ -161,6 +164,11 @@ def test_without_originals_the_pixels_come_back_as_ome_tiff(new_service: Any, tm
         assert file.series[0].axes == "TCZYX"
         assert (file.asarray() == array).all()
         assert 'PhysicalSizeX="0.5"' in file.ome_metadata
+        assert re.findall(r'<Channel[^>]* Name="(\w+)" Color="(-?\d+)"', file.ome_metadata) == [
+            ("DAPI", "65535"),
+            ("GFP", "16711935"),
+            ("Cy5", "-16776961"),
+        ]
 
 
 def test_a_zarr_image_is_an_image(service: Any, experiment: Any, tmp_path: Path) -> None:

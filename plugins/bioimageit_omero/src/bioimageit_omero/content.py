@@ -262,9 +262,19 @@ def _write_tiff(session: Session, ref: Ref, uri: str, path: Path) -> None:
     metadata: dict[str, Any] = {"axes": "TCZYX"}
     for axis, size in info.sizes.items():
         metadata[f"PhysicalSize{axis}"], metadata[f"PhysicalSize{axis}Unit"] = size.value, size.unit
+    channels: dict[str, list[Any]] = {}
     if any(channel.name for channel in info.channels):
-        metadata["Channel"] = {"Name": [channel.name for channel in info.channels]}
+        channels["Name"] = [channel.name for channel in info.channels]
+    if info.channels and all(channel.colour for channel in info.channels):
+        channels["Color"] = [_signed(channel.colour) for channel in info.channels]
+    if channels:
+        metadata["Channel"] = channels
     planes = (image[t, c, z] for t in range(info.shape[0]) for c in range(info.shape[1]) for z in range(info.shape[2]))
     tifffile.imwrite(
         path, planes, shape=info.shape, dtype=image.dtype, metadata=metadata, ome=True, photometric="minisblack"
     )
+
+
+def _signed(colour: tuple[int, int, int, int] | None) -> int:
+    """Write a colour as OME does: RGBA in a signed integer of 32 bits."""
+    return int.from_bytes(bytes(colour or (255, 255, 255, 255)), "big", signed=True)

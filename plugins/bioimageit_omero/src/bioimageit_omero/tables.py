@@ -83,7 +83,8 @@ def write_table(session: Session, name: str, columns: Columns, group: int) -> in
         resources = client.sf.sharedResources()
         if not resources.areTablesEnabled(context):
             raise DataServiceError("OMERO: this server keeps no tables")
-        table = resources.newTable(0, f"bioimageit/{name}.h5", context)
+        places = resources.repositories(context).descriptions
+        table = resources.newTable(places[0].id.val if places else 0, f"bioimageit/{name}.h5", context)
         if table is None:
             raise DataServiceError("OMERO: the server could not make a table")
         try:

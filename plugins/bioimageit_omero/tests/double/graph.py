@@ -21,6 +21,18 @@ _MAKE = {
     "RFloat": rtypes.rfloat,
     "RTime": rtypes.rtime,
 }
+
+
+class _Int(int):
+    """An integer of 32 bits."""
+
+
+class _Time(int):
+    """Milliseconds since 1970."""
+
+
+SMALL_INTEGERS = {"RInt": _Int, "RTime": _Time}
+"""How a projection tells from others the integers that are not of 64 bits."""
 LONGEST = 255
 """Names longer than this do not fit the database's column."""
 
@@ -31,6 +43,10 @@ def to_rtype(value: Any) -> Any:
         return None
     if isinstance(value, bool):
         return rtypes.rbool(value)
+    if isinstance(value, _Int):
+        return rtypes.rint(value)
+    if isinstance(value, _Time):
+        return rtypes.rtime(value)
     if isinstance(value, int):
         return rtypes.rlong(value)
     if isinstance(value, float):
@@ -88,6 +104,8 @@ class Loader:
             elif field.kind == "values" and field.type == "NamedValue":
                 pairs = None if value is None else [omero.model.NamedValue(k, v) for k, v in value]
                 setattr(made, f"_{name}", pairs)
+            elif field.kind == "values" and value is not None:
+                setattr(made, f"_{name}", value)
             elif field.kind == "permissions":
                 made._details._permissions = self.permissions(row)
         if row.cls == "ExperimenterGroup":

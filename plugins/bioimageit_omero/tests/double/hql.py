@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any
 
-from .graph import Loader
+from .graph import SMALL_INTEGERS, Loader
 from .hql_grammar import Expression, Join, Query, Source, parse
 from .hql_values import Environment, Evaluation, Pair, hashable, sortable, unique
 from .model import CLASSES, class_named
@@ -46,9 +46,10 @@ class Interpreter(Evaluation):
                 raise StoreError("QueryException", f"{text!r} selects a value, not an object")
             if values[0] is None:
                 continue
-            if not query.is_distinct or not any(known is values[0] for known in rows):
-                rows.append(values[0])
+            rows.append(values[0])
             self._fetch(query, environment, loader)
+        if query.is_distinct or any(join.is_fetched for source in query.sources for join in source.joins):
+            rows = list({id(row): row for row in rows}.values())  # before the page is cut, as Hibernate does it
         return [loader.load(row) for row in self._cut(rows, page)]
 
     def table(self, text: str, page: Page) -> list[list[Any]]:
@@ -79,8 +80,9 @@ class Interpreter(Evaluation):
         expressions = [e for e, _ in query.items]
         if query.groups is not None or any(self._has_aggregate(e) for e in expressions):
             return self._grouped(query, found, outer or {})
-        if query.orders:
-            found = self._ordered(found, [(lambda e, x=x: self.value(x, e), d) for x, d in query.orders])
+        orders = self._orders(query)
+        if orders:
+            found = self._ordered(found, [(lambda e, x=x: self.value(x, e), d) for x, d in orders])
         return [([self.value(x, e) for x in expressions], e) for e in found]
 
     def _grouped(
@@ -93,9 +95,18 @@ class Interpreter(Evaluation):
             key = tuple(hashable(self.value(x, environment)) for x in query.groups or [])
             groups.setdefault(key, []).append(environment)
         kept = [m for m in groups.values() if query.having is None or self.value(query.having, m[0], m) is True]
-        if query.orders:
-            kept = self._ordered(kept, [(lambda m, x=x: self.value(x, m[0], m), d) for x, d in query.orders])
+        orders = self._orders(query)
+        if orders:
+            kept = self._ordered(kept, [(lambda m, x=x: self.value(x, m[0], m), d) for x, d in orders])
         return [([self.value(x, m[0] if m else outer, m) for x, _ in query.items], m[0] if m else outer) for m in kept]
+
+    def _orders(self, query: Query) -> list[tuple[Expression, bool]]:
+        """Give what the results are ordered by; the name of what is selected stands for it."""
+        named = {name: expression for expression, name in query.items if name}
+        return [
+            (named.get(x[1][0], x) if x[0] == "path" and len(x[1]) == 1 else x, is_descending)
+            for x, is_descending in query.orders or []
+        ]
 
     def _ordered(self, found: list[Any], keys: list[tuple[Callable[[Any], Any], bool]]) -> list[Any]:
         def compare(left: Any, right: Any) -> int:
@@ -223,6 +234,17 @@ class Interpreter(Evaluation):
             return []
         return [target]
 
+    def _elements(self, path: list[str], environment: Environment) -> list[Any]:
+        full = path if path[0] in environment else [*self._unqualified(path[0], environment), *path]
+        return self._targets(full, environment)
+
+    def _unqualified(self, name: str, environment: Environment) -> list[str]:
+        """Find the alias whose property is named without one."""
+        found = [a for a, v in environment.items() if isinstance(v, Row) and name in v.model.fields]
+        if not found:
+            raise StoreError("QueryException", f"nothing is named {name!r} in this query")
+        return found[-1:]
+
     def _fetch(self, query: Query, environment: Environment, loader: Loader) -> None:
         for source in query.sources:
             for join in source.joins:
@@ -250,6 +272,10 @@ class Interpreter(Evaluation):
                     return path[0]
                 raise StoreError("QueryException", f"nothing is named {path[0]!r} in this query")
             value, rest = rows[-1], path
+        if len(rest) > 1 and rest[-1] == "size" and isinstance(owner := self._walk(path[:-2], environment), Row):
+            field = owner.model.fields.get(rest[-2])
+            if field is not None and field.kind == "collection":
+                return len(self._elements(path[:-1], environment))
         for name in rest:
             value = self._step(value, name)
         return value
@@ -286,6 +312,8 @@ class Interpreter(Evaluation):
         stored = value.values.get(name)
         if field.kind == "reference":
             return None if stored is None else self.store.get(stored)
+        if stored is not None and field.type in SMALL_INTEGERS:
+            return SMALL_INTEGERS[field.type](stored)
         return stored
 
     def _detail(self, row: Row, name: str) -> Row | None:

@@ -33,17 +33,25 @@ key: or_expr [ASC | DESC]
 ?and_expr: not_expr (AND not_expr)*
 ?not_expr: NOT not_expr -> negation
          | comparison
-?comparison: sum
-    | sum OP sum -> compare
-    | sum [NOT] IN in_list -> is_in
-    | sum [NOT] LIKE sum -> like
-    | sum [NOT] BETWEEN sum AND sum -> between
-    | sum IS [NOT] NULL -> is_null
-    | EXISTS "(" query ")" -> exists
-in_list: "(" or_expr ("," or_expr)* ")" | "(" query ")" -> in_query | PARAM -> in_param
+?comparison: joined
+    | joined OP joined -> compare
+    | joined OP (ALL | ANY | SOME) in_list -> quantified
+    | joined [NOT] IN in_list -> is_in
+    | joined [NOT] LIKE joined [ESCAPE STRING] -> like
+    | joined [NOT] BETWEEN joined AND joined -> between
+    | joined IS [NOT] NULL -> is_null
+    | joined IS [NOT] EMPTY -> is_empty
+    | joined [NOT] MEMBER [OF] path -> is_member
+    | EXISTS in_list -> exists
+in_list: "(" or_expr ("," or_expr)* ")"
+    | "(" query ")" -> in_query
+    | PARAM -> in_param
+    | ELEMENTS "(" path ")" -> in_elements
+?joined: sum (CONCAT sum)*
 ?sum: product (PLUSMINUS product)*
 ?product: atom ((TIMES | STAR) atom)*
 ?atom: path
+    | PLUSMINUS atom -> signed
     | NUMBER -> number
     | STRING -> string
     | PARAM -> param
@@ -52,7 +60,9 @@ in_list: "(" or_expr ("," or_expr)* ")" | "(" query ")" -> in_query | PARAM -> i
     | NULL -> null
     | NAME "(" [DISTINCT] or_expr ("," or_expr)* ")" -> call
     | NAME "(" STAR ")" -> call_all
+    | CAST "(" or_expr AS NAME ")" -> cast
     | CASE (WHEN or_expr THEN or_expr)+ [ELSE or_expr] END -> case
+    | CASE or_expr (WHEN or_expr THEN or_expr)+ [ELSE or_expr] END -> simple_case
     | "(" or_expr ")"
     | "(" query ")" -> subquery
 path: NAME ("." NAME)*
@@ -92,13 +102,23 @@ WHEN.3: /when\b/i
 THEN.3: /then\b/i
 ELSE.3: /else\b/i
 END.3: /end\b/i
+ALL.3: /all\b/i
+ANY.3: /any\b/i
+SOME.3: /some\b/i
+ESCAPE.3: /escape\b/i
+EMPTY.3: /empty\b/i
+MEMBER.3: /member\b/i
+OF.3: /of\b/i
+ELEMENTS.3: /elements\b/i
+CAST.3: /cast\b/i
+CONCAT: "||"
 OP: "<=" | ">=" | "<>" | "!=" | "=" | "<" | ">"
 PLUSMINUS: "+" | "-"
 TIMES: "/"
 STAR: "*"
 PARAM: /:[A-Za-z_]\w*/
 STRING: /'(?:[^']|'')*'/
-NUMBER: /\d+(\.\d+)?/
+NUMBER: /\d+(\.\d+)?(e[+-]?\d+)?[lfd]?\b/i
 NAME: /[A-Za-z_]\w*/
 %ignore /\s+/
 """
@@ -224,8 +244,17 @@ class _Builder(Transformer[Token, Any]):
     def in_param(self, parts: list[Any]) -> Expression:
         return ("list", ("param", str(parts[0])[1:]))
 
+    def in_elements(self, parts: list[Any]) -> Expression:
+        return ("elements", parts[-1][1])
+
+    def quantified(self, parts: list[Any]) -> Expression:
+        operator = {"<>": "!="}.get(str(parts[1]), str(parts[1]))
+        return ("quantified", operator, parts[0], _is(parts[2], "ALL"), parts[3])
+
     def like(self, parts: list[Any]) -> Expression:
-        made = ("like", parts[0], parts[-1])
+        value, pattern = [p for p in parts if isinstance(p, tuple)]
+        escape = str(parts[-1])[1:-1] if _is(parts[-1], "STRING") else "\\"
+        made = ("like", value, pattern, escape)
         return ("not", made) if any(_is(p, "NOT") for p in parts) else made
 
     def between(self, parts: list[Any]) -> Expression:
@@ -237,8 +266,25 @@ class _Builder(Transformer[Token, Any]):
         made = ("null?", parts[0])
         return ("not", made) if any(_is(p, "NOT") for p in parts) else made
 
+    def is_empty(self, parts: list[Any]) -> Expression:
+        made = ("=", ("size", parts[0][1]), ("value", 0))
+        return ("not", made) if any(_is(p, "NOT") for p in parts) else made
+
+    def is_member(self, parts: list[Any]) -> Expression:
+        made = ("in", parts[0], ("elements", parts[-1][1]))
+        return ("not", made) if any(_is(p, "NOT") for p in parts) else made
+
     def exists(self, parts: list[Any]) -> Expression:
         return ("exists", parts[-1])
+
+    def joined(self, parts: list[Any]) -> Expression:
+        return ("call", "concat", False, *[p for p in parts if isinstance(p, tuple)])
+
+    def signed(self, parts: list[Any]) -> Expression:
+        return ("arithmetic", str(parts[0]), ("value", 0), parts[1])
+
+    def cast(self, parts: list[Any]) -> Expression:
+        return ("call", f"cast as {str(parts[-1]).lower()}", False, parts[1])
 
     def sum(self, parts: list[Any]) -> Expression:
         return self._chain(parts)
@@ -256,7 +302,9 @@ class _Builder(Transformer[Token, Any]):
         return ("path", [str(p) for p in parts])
 
     def number(self, parts: list[Any]) -> Expression:
-        return ("value", float(parts[0]) if "." in parts[0] else int(parts[0]))
+        text = str(parts[0]).lower()
+        is_whole = text.removesuffix("l").isdigit()
+        return ("value", int(text.removesuffix("l")) if is_whole else float(text.rstrip("fd")))
 
     def string(self, parts: list[Any]) -> Expression:
         return ("value", str(parts[0])[1:-1].replace("''", "'"))
@@ -285,6 +333,13 @@ class _Builder(Transformer[Token, Any]):
         has_else = any(_is(p, "ELSE") for p in parts)
         pairs = operands[:-1] if has_else else operands
         return ("case", list(zip(pairs[::2], pairs[1::2], strict=True)), operands[-1] if has_else else ("value", None))
+
+    def simple_case(self, parts: list[Any]) -> Expression:
+        value, *operands = [p for p in parts if isinstance(p, tuple)]
+        has_else = any(_is(p, "ELSE") for p in parts)
+        pairs = operands[:-1] if has_else else operands
+        cases = [(("=", value, when), then) for when, then in zip(pairs[::2], pairs[1::2], strict=True)]
+        return ("case", cases, operands[-1] if has_else else ("value", None))
 
     def subquery(self, parts: list[Any]) -> Expression:
         return ("scalar", parts[0])

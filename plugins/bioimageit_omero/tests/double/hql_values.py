@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .hql_grammar import Expression, Query
+from .model import is_a
 from .store import Quantity, Row, Store, StoreError
 
 __all__ = ["Environment", "Evaluation", "Pair", "compared", "hashable", "sortable", "unique"]
@@ -15,6 +18,35 @@ __all__ = ["Environment", "Evaluation", "Pair", "compared", "hashable", "sortabl
 Environment = dict[str, Any]
 
 _AGGREGATES = {"count", "sum", "min", "max", "avg"}
+_LISTED = {"Channel": "pixels", "WellSample": "well", "Shape": "roi"}
+"""Elements that stand in a list, and the reference to what has the list."""
+
+
+def _part_of_date(part: str) -> Callable[[int], int]:
+    return lambda value: int(getattr(datetime.datetime.fromtimestamp(value / 1000, datetime.UTC), part))
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "lower": str.lower,
+    "upper": str.upper,
+    "trim": str.strip,
+    "length": len,
+    "str": str,
+    "concat": lambda *values: "".join(map(str, values)),
+    "substring": lambda text, start, length=None: text[start - 1 : None if length is None else start - 1 + length],
+    "locate": lambda part, text, start=1: text.find(part, start - 1) + 1,
+    "abs": abs,
+    "mod": lambda left, right: left % right,
+    "sqrt": math.sqrt,
+    "cast as string": str,
+    "cast as integer": int,
+    "cast as int": int,
+    "cast as long": int,
+    "cast as double": float,
+    "cast as float": float,
+    **{part: _part_of_date(part) for part in ("year", "month", "day", "hour", "minute", "second")},
+}
+"""What is called with values, none of which is null."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +67,9 @@ class Evaluation:
         self._sets: dict[int, frozenset[Any] | None] = {}
 
     def _walk(self, path: list[str], environment: Environment) -> Any:
+        raise NotImplementedError
+
+    def _elements(self, path: list[str], environment: Environment) -> list[Any]:
         raise NotImplementedError
 
     def _chosen(self, query: Query, outer: Environment | None = None) -> list[tuple[list[Any], Environment]]:
@@ -63,13 +98,20 @@ class Evaluation:
                     return None if value is None else (value.id if isinstance(value, Row) else value) in known
             wanted = self._list(expression[2], environment)
             return None if value is None else any(compared("=", value, w) is True for w in wanted)
+        if kind == "quantified":
+            operator, is_all = expression[1], expression[3]
+            left = self.value(expression[2], environment, members)
+            found = [compared(operator, left, right) for right in self._list(expression[4], environment)]
+            return self._logic("and", found) if is_all else self._logic("or", found)
+        if kind == "size":
+            return len(self._elements(expression[1], environment))
         if kind == "like":
-            value, pattern = (self.value(x, environment, members) for x in expression[1:])
-            return None if value is None or pattern is None else _is_like(str(value), str(pattern))
+            value, pattern = (self.value(x, environment, members) for x in expression[1:3])
+            return None if value is None or pattern is None else _is_like(str(value), str(pattern), expression[3])
         if kind == "null?":
             return self.value(expression[1], environment, members) is None
         if kind == "exists":
-            return bool(self._chosen(expression[1], environment))
+            return bool(self._list(expression[1], environment))
         if kind == "scalar":
             rows = self._chosen(expression[1], environment)
             return rows[0][0][0] if rows else None
@@ -95,10 +137,14 @@ class Evaluation:
     def _list(self, expression: Expression, environment: Environment) -> list[Any]:
         if expression[0] == "query":
             return [values[0] for values, _ in self._chosen(expression[1], environment)]
+        if expression[0] == "elements":
+            return self._elements(expression[1], environment)
         found: list[Any] = []
         for item in expression[1:]:
             value = self.value(item, environment)
             found += value if isinstance(value, list) else [value]
+        if not found:  # what Hibernate makes of it is no SQL
+            raise StoreError("QueryException", "unexpected end of subtree: 'in' needs a list that is not empty")
         return found
 
     def _constants(self, expression: Expression) -> frozenset[Any] | None:
@@ -132,24 +178,41 @@ class Evaluation:
             if name == "avg":
                 return sum(values) / len(values) if values else None
             return {"sum": sum, "min": min, "max": max}[name](values) if values else None
+        if name == "size":
+            return len(self._elements(arguments[0][1], environment))
+        if name in ("minindex", "maxindex"):
+            places = [_index(self.store, value) for value in self._elements(arguments[0][1], environment)]
+            return (min if name == "minindex" else max)(places, default=None)
         values = [self.value(x, environment, members) for x in arguments]
-        if name == "index" and isinstance(values[0], Pair):
-            return values[0].index
-        if name == "index" and isinstance(values[0], Row) and values[0].cls == "Channel":
-            siblings = self.store.referring(values[0].values["pixels"], "Channel", "pixels")
-            return sorted(r.id for r in siblings).index(values[0].id)
-        simple: dict[str, Callable[..., Any]] = {
-            "lower": lambda v: None if v is None else v.lower(),
-            "upper": lambda v: None if v is None else v.upper(),
-            "trim": lambda v: None if v is None else v.strip(),
-            "length": lambda v: None if v is None else len(v),
-            "str": lambda v: None if v is None else str(v),
-            "concat": lambda *v: None if None in v else "".join(map(str, v)),
-            "coalesce": lambda *v: next((x for x in v if x is not None), None),
-        }
-        if name not in simple:
+        if name == "index":
+            return _index(self.store, values[0])
+        if name == "type":
+            return _java_name(values[0].cls if isinstance(values[0], Row) else values[0])
+        if name == "coalesce":
+            return next((value for value in values if value is not None), None)
+        if name == "nullif":
+            return None if compared("=", *values) is True else values[0]
+        if name not in _FUNCTIONS:
             raise StoreError("QueryException", f"the function {name}() is not implemented by the double")
-        return simple[name](*values)
+        return None if None in values else _FUNCTIONS[name](*values)
+
+
+def _index(store: Store, value: Any) -> int | None:
+    """Say where an element stands in its list."""
+    if isinstance(value, Pair):
+        return value.index
+    if isinstance(value, Row) and value.cls in _LISTED:
+        owner = value.values[_LISTED[value.cls]]
+        siblings = store.referring(owner, value.cls, _LISTED[value.cls])
+        return sorted(row.id for row in siblings).index(value.id)
+    raise StoreError("QueryException", "index() needs an element of a list")
+
+
+def _java_name(cls: str | None) -> str | None:
+    """Give the name that a class has in the server; the client knows no packages, so only those of annotations."""
+    if cls is not None and not is_a(cls, "Annotation"):
+        raise StoreError("QueryException", f"type() of {cls} is not implemented by the double")
+    return None if cls is None else f"ome.model.annotations.{cls}"
 
 
 def hashable(value: Any) -> Any:
@@ -189,6 +252,11 @@ def _calculated(sign: str, left: Any, right: Any) -> Any:
     return left * right if sign == "*" else left / right
 
 
-def _is_like(value: str, pattern: str) -> bool:
-    parts = [".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern]
+def _is_like(value: str, pattern: str, escape: str) -> bool:
+    parts, rest = [], iter(pattern)
+    for c in rest:
+        if c == escape:
+            parts.append(re.escape(next(rest, "")))
+        else:
+            parts.append(".*" if c == "%" else "." if c == "_" else re.escape(c))
     return re.fullmatch("".join(parts), value, re.DOTALL) is not None

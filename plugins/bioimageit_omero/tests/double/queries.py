@@ -7,8 +7,8 @@ from typing import Any
 import omero
 from omero import rtypes
 
-from .delete import delete
 from .graph import Loader, Saver, to_rtype
+from .graphs import delete
 from .hql import Interpreter, Page
 from .model import CLASSES, class_named
 from .servants import Service
@@ -24,6 +24,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, (omero.RList, omero.RSet, omero.RArray)):
         return [plain(v) for v in value.val or []]
     return rtypes.unwrap(value)
+
+
+def _has_leaves(options: Any) -> bool:
+    wanted = getattr(options, "theOptions", None)
+    return wanted is not None and bool(plain(wanted.leaves))
 
 
 class Queries(Service):
@@ -148,14 +153,62 @@ class Containers(Service):
         )
         return Interpreter(self.store, self.caller, {"ids": list(ids)}).objects(text, Page())
 
-    def loadContainerHierarchy(self, root: str, ids: list[int] | None, _options: Any) -> list[Any]:
-        """Read projects with their datasets, or datasets; images are not loaded."""
+    def loadContainerHierarchy(self, root: str, ids: list[int] | None, options: Any) -> list[Any]:
+        """Read projects with their datasets, or datasets; with their images, where `options` ask for leaves."""
         name = class_named(root).name
         if name not in ("Project", "Dataset"):
             raise StoreError("ApiUsageException", f"the double does not implement loadContainerHierarchy of {root}")
-        fetch = " left outer join fetch o.datasetLinks l left outer join fetch l.child" if name == "Project" else ""
-        text = f"select distinct o from {name} o{fetch}" + (" where o.id in (:ids)" if ids else "")
-        return Interpreter(self.store, self.caller, {"ids": list(ids or [])}).objects(text, Page())
+        conditions, values = self._filter(options, "o")
+        if ids:
+            conditions, values = [*conditions, "o.id in (:ids)"], {**values, "ids": list(ids)}
+        text = f"select distinct o from {name} o{self._fetched(name, _has_leaves(options))}"
+        text += f" where {' and '.join(conditions)}" if conditions else ""
+        return Interpreter(self.store, self.caller, values).objects(text, Page())
+
+    def _fetched(self, root: str, has_leaves: Any, kind: str = "left outer join fetch") -> str:
+        fetched, owner = "", "o"
+        if root == "Project":
+            fetched, owner = f" {kind} o.datasetLinks l {kind} l.child d", "d"
+        return fetched + (f" {kind} {owner}.imageLinks il {kind} il.child i" if has_leaves else "")
+
+    def _filter(self, options: Any, alias: str) -> tuple[list[str], dict[str, Any]]:
+        wanted = getattr(options, "theFilter", None)
+        owner = None if wanted is None else plain(wanted.ownerId)
+        return ([], {}) if owner is None else ([f"{alias}.details.owner.id = :owner"], {"owner": owner})
+
+    def findContainerHierarchies(self, root: str, ids: list[int], options: Any) -> list[Any]:
+        """Read the projects or datasets that images are in, with the way to those images."""
+        name = class_named(root).name
+        if name not in ("Project", "Dataset"):
+            raise StoreError("ApiUsageException", f"the double does not implement findContainerHierarchies of {root}")
+        conditions, values = self._filter(options, "o")
+        text = f"select distinct o from {name} o{self._fetched(name, True, 'join fetch')} where "
+        text += " and ".join([*conditions, "i.id in (:ids)"])
+        return Interpreter(self.store, self.caller, {**values, "ids": list(ids)}).objects(text, Page())
+
+    def getUserImages(self, options: Any) -> list[Any]:
+        """Read the images of the user or group that `options` name, else those of the caller."""
+        wanted = getattr(options, "theFilter", None)
+        owner, group = (None, None) if wanted is None else (plain(wanted.ownerId), plain(wanted.groupId))
+        field, value = ("group", group) if group is not None else ("owner", owner)
+        text = (
+            "select distinct i from Image i left outer join fetch i.pixels p left outer join fetch p.pixelsType "
+            f"where i.details.{field}.id = :id order by i.id"
+        )
+        values = {"id": self.caller.user if value is None else value}
+        return Interpreter(self.store, self.caller, values).objects(text, Page())
+
+    def getCollectionCount(self, cls: str, name: str, ids: list[int], _options: Any) -> dict[int, int]:
+        """Count the elements of a collection of objects."""
+        model = class_named(cls)
+        field = model.fields.get(name.rsplit("_", 1)[-1])
+        if field is None or field.kind != "collection":
+            raise StoreError("ApiUsageException", f"{model.name} has no collection {name!r}")
+        found = {}
+        for id_ in ids:
+            elements = self.store.referring((model.root, id_), field.type, field.inverse)
+            found[id_] = len(self.store.visible(self.caller, elements))
+        return found
 
 
 class Metadata(Service):
@@ -176,18 +229,49 @@ class Metadata(Service):
                 found.setdefault(link.parent.id.val, []).append(link.child)
         return found
 
-    def loadSpecifiedAnnotations(self, kind: str, include: Any, exclude: Any, _options: Any) -> list[Any]:
+    def loadAnnotation(self, ids: list[int]) -> list[Any]:
+        """Read annotations."""
+        text = "select a from Annotation a left outer join fetch a.file where a.id in (:ids)"
+        return Interpreter(self.store, self.caller, {"ids": list(ids)}).objects(text, Page())
+
+    def loadSpecifiedAnnotations(self, kind: str, include: Any, exclude: Any, options: Any) -> list[Any]:
         """Read the annotations of a class, by their namespaces."""
         loader = Loader(self.store, self.caller)
-        made = []
-        for row in self.store.visible(self.caller, self.store.all(class_named(kind).name)):
-            ns = row.values.get("ns")
-            if (include and ns not in include) or (exclude and ns in exclude):
-                continue
-            annotation = loader.load(row)
-            if row.cls == "FileAnnotation":
-                loader.attach(row, "file", self.store.get(row.values["file"]))
-            made.append(annotation)
+        return [self._loaded(loader, row) for row in self._specified(kind, include, exclude, options)]
+
+    def countSpecifiedAnnotations(self, kind: str, include: Any, exclude: Any, options: Any) -> Any:
+        """Count the annotations of a class, by their namespaces."""
+        return rtypes.rlong(len(self._specified(kind, include, exclude, options)))
+
+    def loadSpecifiedAnnotationsLinkedTo(
+        self, kind: str, include: Any, exclude: Any, root: str, ids: list[int], options: Any
+    ) -> dict[int, list[Any]]:
+        """Read the annotations of a class that objects have, by their namespaces."""
+        loader, model = Loader(self.store, self.caller), class_named(root)
+        wanted = {row.reference: row for row in self._specified(kind, include, exclude, options)}
+        found: dict[int, list[Any]] = {id_: [] for id_ in ids}
+        for id_ in ids:
+            links = self.store.referring((model.root, id_), f"{model.name}AnnotationLink", "parent")
+            for link in self.store.visible(self.caller, links):
+                if link.values["child"] in wanted:
+                    found[id_].append(self._loaded(loader, wanted[link.values["child"]]))
+        return found
+
+    def _specified(self, kind: str, include: Any, exclude: Any, options: Any) -> list[Row]:
+        wanted = getattr(options, "theFilter", None)
+        owner = None if wanted is None else plain(wanted.ownerId)
+        return [
+            row
+            for row in self.store.visible(self.caller, self.store.all(class_named(kind).name))
+            if (not include or row.values.get("ns") in include)
+            and not (exclude and row.values.get("ns") in exclude)
+            and owner in (None, row.owner)
+        ]
+
+    def _loaded(self, loader: Loader, row: Row) -> Any:
+        made = loader.load(row)
+        if row.cls == "FileAnnotation" and row.values.get("file") is not None:
+            loader.attach(row, "file", self.store.get(row.values["file"]))
         return made
 
 

@@ -27,9 +27,11 @@ ENUMERATIONS = {
     "ChecksumAlgorithm": ["SHA1-160", "MD5-128", "Adler-32", "CRC-32", "Murmur3-32", "Murmur3-128", "File-Size-64"],
     "EventType": ["Bootstrap", "User", "Internal"],
     "Format": ["OMERO.tables", "TIFF", "OMEXml", "Companion/HDF5"],
+    "RenderingModel": ["rgb", "greyscale"],
     "Immersion": ["Oil", "Water", "Air", "Other", "Unknown"],
     "Correction": ["PlanApo", "Other", "Unknown"],
 }
+ENUMERATIONS["AdminPrivilege"] = ["Chgrp", "Chown", "ModifyGroup", "ModifyUser", "Sudo", "WriteFile", "WriteOwned"]
 ENUMERATIONS["PixelsType"].append("double-complex")
 
 GROUPS = {
@@ -67,6 +69,8 @@ def populate(store: Store) -> None:
         for cls, values in ENUMERATIONS.items():
             for value in values:
                 store.add(root, cls, {"value": value})
+        values = {"name": "double", "path": f"{store.directory}/", "mimetype": "Repository", "hash": store.uuid}
+        store.add(root, "OriginalFile", {**values, "size": 0})
 
 
 class Server:
@@ -78,12 +82,13 @@ class Server:
         self.sessions: dict[str, SessionRecord] = {}
         self.factories: set[Factory] = set()
         self.adding = threading.RLock()
+        self.manager = Manager(self)
         populate(self.store)
         self.communicator = _communicator(directory)
         if is_behind_router:
             self.adapter = self.communicator.createObjectAdapterWithEndpoints("Double", "tcp -h 127.0.0.1")
             self.adapter.add(Verifier(self), self.communicator.stringToIdentity("Verifier"))
-            self.adapter.add(Manager(self), self.communicator.stringToIdentity("Manager"))
+            self.adapter.add(self.manager, self.communicator.stringToIdentity("Manager"))
         else:
             self.adapter = self.communicator.createObjectAdapterWithEndpoints("Double", "ssl -h 127.0.0.1")
             self.adapter.add(Router(self), Ice.Identity("router", "OMERO.Glacier2"))

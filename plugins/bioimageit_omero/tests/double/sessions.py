@@ -12,11 +12,15 @@ import Glacier2
 import Ice
 import omero
 
-from .binary import Files, PixelData, Pixels
-from .delete import delete
-from .people import Admin, Configuration, Sessions
+from .binary import Files
+from .commands import Handle
+from .images import Pixels, Rois
+from .people import Admin
 from .queries import Containers, Metadata, Queries, Types, Updates
+from .raw_pixels import PixelData
+from .rendering import Rendering
 from .servants import Service, servant_of, server_error
+from .settings import Configuration, Sessions
 from .store import Caller, Store, StoreError
 from .tables import SharedResources
 
@@ -29,11 +33,12 @@ STATELESS = {
     "getMetadataService": Metadata,
     "getPixelsService": Pixels,
     "getQueryService": Queries,
+    "getRoiService": Rois,
     "getSessionService": Sessions,
     "getTypesService": Types,
     "getUpdateService": Updates,
 }
-STATEFUL = {"createRawPixelsStore": PixelData, "createRawFileStore": Files}
+STATEFUL = {"createRawPixelsStore": PixelData, "createRawFileStore": Files, "createRenderingEngine": Rendering}
 
 
 @dataclass
@@ -45,6 +50,7 @@ class SessionRecord:
     group: int
     started: int = field(default_factory=lambda: int(time.time() * 1000))
     connections: int = 0
+    id: int = 0
 
 
 class Factory(Service):
@@ -142,6 +148,13 @@ class Factory(Service):
         """List the services that are open."""
         return [identity.name for identity in self._servants.values()]
 
+    def getByName(self, name: str) -> Any:
+        """Give a service by its name."""
+        identity = next((identity for identity in self._servants.values() if identity.name == name), None)
+        if identity is None:
+            raise StoreError("ApiUsageException", f"no service {name!r} is open")
+        return omero.api.ServiceInterfacePrx.uncheckedCast(self.server.adapter.createProxy(identity))
+
     def keepAlive(self, proxy: Any) -> bool:
         """Say whether a service is there."""
         return proxy is not None and self.server.adapter.find(proxy.ice_getIdentity()) is not None
@@ -152,8 +165,10 @@ class Factory(Service):
 
     def setSecurityContext(self, made: Any) -> Any:
         """Change the group of the session."""
-        if made.id.val not in self.store.groups_of(self.record.user):
+        if made.id.val not in self.store.groups_of(self.record.user) and not self.caller.is_admin:
             raise StoreError("SecurityViolation", f"not a member of group {made.id.val}")
+        if any(service.is_stateful for service in self._servants):
+            raise StoreError("SecurityViolation", "cannot change the group while stateful services are open")
         before, self.record.group = self.record.group, made.id.val
         return omero.model.ExperimenterGroupI(before, False)
 
@@ -178,62 +193,6 @@ class Factory(Service):
             if self.server.adapter.find(self.identity) is not None:
                 self.server.adapter.remove(self.identity)
         self.server.factories.discard(self)
-
-
-class Handle(Service):
-    """A command that was run."""
-
-    interface = omero.cmd.Handle
-
-    def __init__(self, session: Factory, request: Any) -> None:
-        super().__init__(session)
-        self.request = request
-        self.response: Any = None
-
-    def run(self, caller: Caller) -> None:
-        """Run it."""
-        self.response = self._run(self.request, caller)
-
-    def _run(self, request: Any, caller: Caller) -> Any:
-        if isinstance(request, omero.cmd.DoAll):
-            response = omero.cmd.DoAllRsp()
-            with self.store.transaction(caller):
-                response.responses = [self._run(part, caller) for part in request.requests]
-            response.status = []
-            return response
-        if isinstance(request, omero.cmd.Delete2):
-            self.session.server.faults.before_write()
-            with self.store.transaction(caller):
-                targets = {cls.rsplit(".", 1)[-1]: ids for cls, ids in request.targetObjects.items()}
-                done = delete(self.store, caller, targets, request.childOptions or [], is_dry=request.dryRun)
-            return omero.cmd.Delete2Response({f"ome.model.{cls}": ids for cls, ids in done.items()})
-        self.session.server.faults.refused.append(type(request).__name__)
-        raise StoreError("ApiUsageException", f"the double does not implement the command {type(request).__name__}")
-
-    def addCallback(self, _: Any) -> None:
-        """Accept a callback; clients poll."""
-
-    removeCallback = addCallback
-
-    def getRequest(self) -> Any:
-        """Give the command."""
-        return self.request
-
-    def getResponse(self) -> Any:
-        """Give what came of it."""
-        return self.response
-
-    def getStatus(self) -> Any:
-        """Say how far it is: at its end."""
-        status = omero.cmd.Status()
-        failed = isinstance(self.response, omero.cmd.ERR)
-        status.flags = [omero.cmd.State.FAILURE] if failed else [omero.cmd.State.ALL]
-        status.currentStep = status.steps = 1
-        return status
-
-    def cancel(self) -> bool:
-        """Say that it is too late."""
-        return False
 
 
 class Verifier(Glacier2.PermissionsVerifier):
@@ -265,15 +224,7 @@ class Manager(Glacier2.SessionManager):
         server = self.server
         record = server.sessions.get(user)
         if record is None:
-            row = next(r for r in server.store.all("Experimenter") if r.values["omeName"] == user)
-            groups = server.store.groups_of(row.id)
-            wanted = context.get("omero.group", "")
-            named = {r.values["name"]: r.id for r in server.store.all("ExperimenterGroup")}
-            group = int(wanted) if wanted.isdigit() else named.get(wanted, groups[0])
-            if group not in groups:
-                raise Glacier2.CannotCreateSessionException(f"{user} is not a member of {wanted}")
-            record = SessionRecord(str(uuid.uuid4()), row.id, group)
-            server.sessions[record.uuid] = record
+            record = self.begin(user, context.get("omero.group", ""))
         record.connections += 1
         factory = Factory(server, record, context.get("omero.client.uuid", str(uuid.uuid4())))
         with server.adding:
@@ -281,6 +232,24 @@ class Manager(Glacier2.SessionManager):
                 server.adapter.add(servant_of(factory), factory.identity)
         server.factories.add(factory)
         return factory
+
+    def begin(self, user: str, wanted: str) -> SessionRecord:
+        """Make a session of a user in a group, or in the user's default group."""
+        store = self.server.store
+        row = next((r for r in store.all("Experimenter") if r.values["omeName"] == user), None)
+        if row is None:
+            raise Glacier2.CannotCreateSessionException(f"no user {user}")
+        named = {r.values["name"]: r.id for r in store.all("ExperimenterGroup")}
+        group = int(wanted) if wanted.isdigit() else named.get(wanted, -1) if wanted else store.default_group_of(row.id)
+        if group not in store.groups_of(row.id) and 0 not in store.groups_of(row.id):
+            raise Glacier2.CannotCreateSessionException(f"{user} is not a member of {wanted}")
+        record = SessionRecord(str(uuid.uuid4()), row.id, group)
+        with store.lock:
+            values = {"uuid": record.uuid, "owner": row.reference, "started": record.started, "closed": None}
+            values |= {"timeToIdle": 600_000, "timeToLive": 0, "defaultEventType": "User"}
+            record.id = store.add(Caller(row.id, group, group, is_admin=True), "Session", values).id
+        self.server.sessions[record.uuid] = record
+        return record
 
     def create(self, user: str, _control: Any, current: Any = None) -> Any:
         """Make a connection, for a real router."""
@@ -307,7 +276,7 @@ class Router(Glacier2.Router):
         is_allowed, reason = Verifier(self.server).checkPermissions(user, password)
         if not is_allowed:
             raise Glacier2.PermissionDeniedException(reason)
-        factory = Manager(self.server).open(user, current.ctx)
+        factory = self.server.manager.open(user, current.ctx)
         self.factories.append((current.con, factory))
         return Glacier2.SessionPrx.uncheckedCast(self.server.adapter.createProxy(factory.identity))
 

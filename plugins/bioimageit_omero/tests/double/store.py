@@ -13,7 +13,7 @@ from typing import Any
 
 from .model import CLASSES, ModelClass, class_named, is_a
 
-__all__ = ["Caller", "Quantity", "Row", "Store", "StoreError"]
+__all__ = ["PERMISSIONS", "Caller", "Quantity", "Reference", "Row", "Store", "StoreError"]
 
 Reference = tuple[str, int]
 """Root class and identity of a row."""
@@ -85,6 +85,8 @@ class Store:
         self.rows: dict[str, dict[int, Row]] = {}
         self.referrers: dict[Reference, dict[tuple[str, str], dict[int, None]]] = {}
         self.passwords: dict[str, str] = {}
+        self.default_groups: dict[int, int] = {}
+        self.group_permissions: dict[int, str] = {}
         self._next: dict[str, int] = {}
         self._undo: list[Callable[[], None]] | None = None
         self._event = 0
@@ -151,6 +153,16 @@ class Store:
                 row.values[name] = old
             else:
                 row.values.pop(name, None)
+
+        self._undoable(undo)
+
+    def hand_over(self, row: Row, *, owner: int | None = None, group: int | None = None) -> None:
+        """Give a row to another user, or to another group."""
+        before = row.owner, row.group
+        row.owner, row.group = row.owner if owner is None else owner, row.group if group is None else group
+
+        def undo() -> None:
+            row.owner, row.group = before
 
         self._undoable(undo)
 
@@ -235,10 +247,11 @@ class Store:
         """Give the permissions of a group, as ``rwra--``."""
         return self.group_permissions.get(group, "rw----")
 
-    @property
-    def group_permissions(self) -> dict[int, str]:
-        """The permissions of all groups."""
-        return self.__dict__.setdefault("_group_permissions", {})
+    def default_group_of(self, user: int) -> int:
+        """Say in which group a user works who chooses none: the one that was set, else the first."""
+        groups = self.groups_of(user)
+        chosen = self.default_groups.get(user)
+        return chosen if chosen in groups else groups[0]
 
     def group_for_writing(self, caller: Caller) -> int:
         """Say in which group new rows are made."""
@@ -250,6 +263,8 @@ class Store:
 
     def is_visible(self, caller: Caller, row: Row) -> bool:
         """Say whether a caller may see a row in the group that the call is about."""
+        if row.cls == "Session":
+            return row.owner == caller.user or caller.is_admin
         if row.model.is_global or row.model.root in _SYSTEM or is_a(row.cls, "IGlobal"):
             return True
         if caller.group >= 0 and row.group != caller.group:

@@ -35,11 +35,16 @@ class SharedResources(Service):
         return True
 
     def repositories(self) -> Any:
-        """List the repositories; the double has no importer, so there is none that files can be imported into."""
-        return omero.grid.RepositoryMap([], [])
+        """List the one repository; there is no importer, so it has no proxy."""
+        return omero.grid.RepositoryMap([Loader(self.store, self.caller).load(self._repository())], [None])
 
-    def newTable(self, _repository: int, path: str) -> Any:
-        """Make a table and its original file."""
+    def _repository(self) -> Any:
+        return next(row for row in self.store.all("OriginalFile") if row.values.get("mimetype") == "Repository")
+
+    def newTable(self, repository: int, path: str) -> Any:
+        """Make a table and its original file, in the repository or, for 0, anywhere."""
+        if repository not in (0, self._repository().id):
+            raise StoreError("ValidationException", f"there is no repository {repository}")
         folder, _, name = path.rpartition("/")
         with self.store.transaction(self.caller):
             values = {"name": name, "path": f"{folder}/", "mimetype": "OMERO.tables", "mtime": int(time.time() * 1000)}
