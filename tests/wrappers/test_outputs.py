@@ -292,6 +292,9 @@ def test_a_script_runs_in_a_home_and_with_slots_of_its_own(make_tool: Make, run_
         ("", '<stdio><regex match="no cells" source="stderr"/></stdio>', "", 0, "", "x\nNo cells found\n", "No cells"),
         ("", '<stdio><regex match="no cells" source="stdout"/></stdio>', "", 0, "", "no cells", None),
         ("", '<stdio><regex match="no cells" level="warning"/></stdio>', "", 0, "", "no cells", None),
+        ("", '<stdio><regex match="no cells"/></stdio>', 'profile="21.05"', 1, "", "", None),
+        ("", '<stdio><regex match="no cells"/></stdio>', 'profile="21.05"', 127, "", "", "cannot be executed"),
+        ("", '<stdio><regex match="no (c)ells" description="\\1!"/></stdio>', "", 0, "no cells", "", "no cells"),
     ],
 )
 def test_an_execution_is_judged_as_the_wrapper_says(

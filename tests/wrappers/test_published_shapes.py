@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import zipfile
 from pathlib import Path
@@ -47,7 +48,26 @@ def write_test_data(data: Path) -> None:
     (data / "areas.tsv").write_text("area\n20\n30\n")
     (data / "cells_changed.tsv").write_text(table.replace("14", "15"))
     (data / "cells_pattern.txt").write_text("label.*\n\\d\t20.*\n\\d\t\\d+\t14$\n")
+    (data / "crlf.txt").write_bytes(b"x y\r\n1 2\r\n3 4")
+    (data / "glob.txt").write_text("glob\n")
+    _write_fruits(data)
     _write_images(data, blobs)
+
+
+def _write_fruits(data: Path) -> None:
+    fruits = "banana\napple\ncherry\n"
+    texts = {
+        "fruits": fruits,
+        "fruits_sorted": "apple\nbanana\ncherry\n",
+        "fruits2": fruits.replace("apple", "apricot"),
+        "fruits_re": "ban.*\na[p]+le\n.*\n",
+        "fruits_rem": "banana\napp.*\n",
+        "fruits_part": "nana\nerry\n",
+        "fruits_nonl": fruits.rstrip(),
+    }
+    for name, text in texts.items():
+        (data / f"{name}.txt").write_text(text)
+    (data / "fruits.txt.gz").write_bytes(gzip.compress(fruits.encode(), mtime=0))
 
 
 def _write_images(data: Path, blobs: np.ndarray[Any, np.dtype[np.uint8]]) -> None:

@@ -72,7 +72,7 @@ TEXT = '<param name="t" type="text" value="a b"/>'
          "a b none True False"),
         ("#if $getVar('c.x', None) is not None\ny\n#end if", COND, {}, "y"),
         ("$tool.name $tool.id $tool.version", "", {}, "A tool t 1.0"),
-        ("$__user_email__ $__user_name__", "", {}, "user@localhost user"),
+        ("$__user_email__ $__user_name__", "", {}, "user@localhost.localdomain user"),
         ("x #if $i.value == 3\ny\n#end if", NUMBERS, {}, "x y"),
         ("#try\n$nope\n#except\nno\n#end try", "", {}, "no"),
         ("#set global $g = 4\n$g", "", {}, "4"),
@@ -188,7 +188,7 @@ def test_a_zarr_directory_is_staged_as_extra_files(render: Render, data_file: Ca
 
 
 def test_the_lines_of_a_command_become_one_line(render: Render) -> None:
-    assert render("\n  a \n b\n") == "a   b"
+    assert render("\n  a \n b\n") == "a b"
 
 
 def test_an_interpreter_finds_the_script_beside_the_wrapper(render: Render) -> None:

@@ -57,6 +57,7 @@ LABELS = np.zeros((8, 10), np.uint8)
 LABELS[1:3, 1:5] = 1
 LABELS[5:7, 6:8] = 4
 STACK = np.arange(2 * 3 * 4 * 8 * 10, dtype=np.uint16).reshape(2, 3, 4, 8, 10)
+TWICE = np.stack([LABELS, LABELS])
 RGB = np.zeros((8, 10, 3), np.uint8)
 
 
@@ -76,13 +77,18 @@ RGB = np.zeros((8, 10, 3), np.uint8)
         (TABLE, "has_line", {"line": "label"}, False),
         (TABLE, "has_line_matching", {"expression": r"\d\t.+", "n": "2"}, True),
         (TABLE, "has_line_matching", {"expression": "label"}, False),
+        (TABLE, "has_line_matching", {"expression": "nope|5"}, True),
+        (b"x\r\n", "has_line", {"line": "x"}, False),
         (TABLE, "has_n_lines", {"n": "4"}, True),
+        (TABLE, "has_n_lines", {"negate": "true"}, True),
         (TABLE, "has_n_lines", {"n": "6", "delta": "2"}, True),
         (TABLE, "has_n_lines", {"min": "5"}, False),
         (TABLE, "has_n_lines", {"n": "4", "negate": "true"}, False),
         (TABLE, "has_n_columns", {"n": "2", "comment": "#"}, True),
         (TABLE, "has_n_columns", {"n": "2"}, False),
         (b"a,b,c\n", "has_n_columns", {"n": "3", "sep": ","}, True),
+        (b"\n\na,b\n", "has_n_columns", {"n": "2", "sep": ","}, True),
+        (b"", "has_n_columns", {"n": "1"}, True),
         (TABLE, "has_size", {"size": str(len(TABLE))}, True),
         (TABLE, "has_size", {"value": "1k", "delta": "1k"}, True),
         (TABLE, "has_size", {"value": "1M", "delta": "1"}, False),
@@ -95,6 +101,7 @@ RGB = np.zeros((8, 10, 3), np.uint8)
         (XML, "element_text_is", {"path": "a", "text": "on"}, False),
         (XML, "element_text_matches", {"path": "a", "expression": "on"}, True),
         (XML, "attribute_is", {"path": "a", "attribute": "n", "text": "2"}, False),
+        (XML, "attribute_is", {"path": "a", "attribute": "z", "text": "2", "negate": "true"}, False),
         (XML, "attribute_matches", {"path": "a", "attribute": "n", "expression": r"\d"}, True),
         (XML, "xml_element", {"path": "a", "n": "2"}, True),
         (XML, "xml_element", {"path": "z", "negate": "true"}, True),
@@ -105,6 +112,7 @@ RGB = np.zeros((8, 10, 3), np.uint8)
         (b"{", "has_json_property_with_text", {"property": "t", "text": "x"}, False),
         (_zip(a="1", b="2"), "has_archive_member", {"path": "[ab]", "n": "2"}, True),
         (_zip(a="1"), "has_archive_member", {"path": "b"}, False),
+        (_zip(**{"d/": "", "d/a": "1"}), "has_archive_member", {"path": "d", "n": "2"}, True),
         (_tar("d/x.txt", b"1"), "has_archive_member", {"path": r"d/.*\.txt"}, True),
         (b"no archive", "has_archive_member", {"path": ".*"}, False),
         (_tiff(LABELS), "has_image_width", {"width": "10"}, True),
@@ -122,6 +130,9 @@ RGB = np.zeros((8, 10, 3), np.uint8)
         (_tiff(LABELS), "has_image_n_labels", {"n": "1", "labels": "1,7"}, True),
         (_tiff(LABELS), "has_image_mean_object_size", {"mean_object_size": "6", "exclude_labels": "0"}, True),
         (_tiff(LABELS), "has_image_mean_object_size", {"mean_object_size": "5", "exclude_labels": "0"}, False),
+        (_tiff(TWICE, "TYX"), "has_image_mean_object_size", {"mean_object_size": "6", "exclude_labels": "0"}, True),
+        (_picture(RGB), "has_image_mean_object_size", {"min": "0"}, False),
+        (_tiff(np.int16(LABELS) * -1), "has_image_center_of_mass", {"center_of_mass": "5.4, 4.1", "eps": "9"}, True),
         (_tiff(LABELS), "has_image_mean_intensity", {"mean_intensity": "0.3"}, True),
         (_tiff(LABELS), "has_image_mean_intensity", {"mean_intensity": "0.4", "eps": "0.05"}, False),
         (_tiff(STACK, "TCZYX"), "has_image_mean_intensity", {"max": "320", "frame": "0", "channel": "0"}, True),
@@ -190,6 +201,7 @@ SWAPPED = np.select([LABELS == 1, LABELS == 4], [4, 1]).astype(np.uint8)
         (LABELS, LABELS + 2, {"metric": "fro", "eps": "17"}, "fro = 17.8885"),
         (LABELS, SWAPPED, {"metric": "iou"}, None),
         (LABELS, SWAPPED, {"metric": "iou", "pin_labels": "0 1"}, "iou = 1"),
+        (LABELS, np.where(LABELS == 4, 1, LABELS), {"metric": "iou", "pin_labels": "4"}, "label 4 is pinned"),
         (LABELS, SHIFTED, {"metric": "iou", "eps": "0.7"}, None),
         (LABELS, SHIFTED, {"metric": "iou", "eps": "0.5"}, "iou = 0.666667"),
         (LABELS, LABELS.astype(np.uint16), {}, "pixels are of type uint16, expected uint8"),

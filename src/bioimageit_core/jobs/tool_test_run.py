@@ -22,9 +22,10 @@ from bioimageit_core.core.exceptions import RunnerExecError, ToolsServiceError
 from bioimageit_core.core.wrappers.call import Call
 from bioimageit_core.core.wrappers.cases import TestCase, find_test_file
 from bioimageit_core.core.wrappers.collect import collect
+from bioimageit_core.core.wrappers.datatypes import datatype_of_file, is_kind_of
 from bioimageit_core.core.wrappers.engine import wrapper_directories
 from bioimageit_core.core.wrappers.galaxy_call import SCRIPT, prepare_galaxy_call
-from bioimageit_core.core.wrappers.judging import judge_run
+from bioimageit_core.core.wrappers.judging import judge_run, remarks_on
 from bioimageit_core.core.wrappers.model import Definition
 from bioimageit_core.core.wrappers.plain_call import prepare_plain_call
 from bioimageit_core.core.wrappers.specs import specs_of
@@ -120,17 +121,19 @@ def _run_in(
     job_dir: str, definition: Definition, tool: Tool, case: TestCase, execution: Execution, state: State
 ) -> Outcome:
     started = time.monotonic()
-    if definition.dialect == "plain":
-        call = prepare_plain_call(definition, state, {}, job_dir)
-        command = shlex.join(call.argv)
-    else:
-        call = prepare_galaxy_call(definition, state, {}, job_dir)
-        command = call.files[SCRIPT].rstrip("\n").rpartition("\n")[2]
+    try:
+        call, command = _prepared(definition, state, job_dir)
+    except ToolsServiceError as error:
+        # a command that cannot be made is a failure that a test may expect
+        if definition.unsupported or not (case.expect_failure or case.expect_test_failure):
+            raise
+        return Outcome((), time.monotonic() - started, stderr=str(error))
     _write(call)
     ended = _execute(call, definition, tool, case, execution)
     problems = _judged(definition, case, ended)
     problems += _said(case.command, command, "the command")
-    problems += _said(case.stdout, ended.stdout, "stdout") + _said(case.stderr, ended.stderr, "stderr")
+    problems += _said(case.stdout, _remarked(definition, ended, "stdout") + ended.stdout, "stdout")
+    problems += _said(case.stderr, _remarked(definition, ended, "stderr") + ended.stderr, "stderr")
     problems += _said(case.command_version, ended.version, "the version command")
     if not problems and not case.expect_failure:
         specs = specs_of(definition, state)
@@ -143,6 +146,15 @@ def _run_in(
     return Outcome(tuple(problems), time.monotonic() - started, command, ended.stdout, ended.stderr)
 
 
+def _prepared(definition: Definition, state: State, job_dir: str) -> tuple[Call, str]:
+    """Give a call, and its command as tests see it."""
+    if definition.dialect == "plain":
+        call = prepare_plain_call(definition, state, {}, job_dir)
+        return call, shlex.join(call.argv)
+    call = prepare_galaxy_call(definition, state, {}, job_dir)
+    return call, call.files[SCRIPT].rstrip("\n").rpartition("\n")[2]
+
+
 def _write(call: Call) -> None:
     for name, text in call.files.items():
         path = os.path.join(call.job_dir, name)
@@ -152,7 +164,25 @@ def _write(call: Call) -> None:
     for name, source in call.links.items():
         path = os.path.join(call.job_dir, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.symlink(source, path)
+        lines = _posix_lines(source) if name.endswith(".dat") else None
+        if lines is None:
+            os.symlink(source, path)
+        else:
+            with open(path, "wb") as copy:
+                copy.write(lines)
+
+
+def _posix_lines(path: str) -> bytes | None:
+    """Give the content of a text as Galaxy takes it in: every line ended by a line feed; None where it is so."""
+    if not os.path.isfile(path) or not is_kind_of(datatype_of_file(path).name, "text"):
+        return None
+    with open(path, "rb") as file:
+        content = file.read(_MAX_OUTPUT)
+    is_so = not content or (b"\r" not in content and content.endswith(b"\n"))
+    if is_so or len(content) == _MAX_OUTPUT or b"\0" in content:
+        return None
+    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return lines if lines.endswith(b"\n") else lines + b"\n"
 
 
 def _execute(call: Call, definition: Definition, tool: Tool, case: TestCase, execution: Execution) -> _Ended:
@@ -243,16 +273,27 @@ def _run_by(runner: Any, argv: Sequence[str], call: Call, tool: Tool, seconds: f
 
 def _judged(definition: Definition, case: TestCase, ended: _Ended) -> list[str]:
     if ended.exit_status is None:
-        return [ended.reason or "it was ended before it was done"]
+        return [] if case.expect_failure else [ended.reason or "it was ended before it was done"]
     problems = []
     if case.expect_exit_code is not None and ended.exit_status != case.expect_exit_code:
         problems.append(f"exit status {ended.exit_status}, expected {case.expect_exit_code}")
     reason = judge_run(definition, ended.exit_status, ended.stdout, ended.stderr)
-    if case.expect_failure and reason is None:
+    # Galaxy asks old wrappers that say nothing of errors for their words alone, not for their exit status
+    is_by_words = definition.detect_errors == "default"
+    if case.expect_failure and reason is None and not (is_by_words and ended.stderr.strip()):
         problems.append("it succeeded, although a failure is expected")
-    elif not case.expect_failure and reason is not None and case.expect_exit_code != ended.exit_status:
+    is_meant = case.expect_failure or (is_by_words and case.expect_exit_code == ended.exit_status)
+    if reason is not None and not is_meant:
         problems.append(f"it failed: {reason}")
     return problems
+
+
+def _remarked(definition: Definition, ended: _Ended, stream: str) -> str:
+    """Give what Galaxy shows in front of a stream: what the wrapper's rules found."""
+    if ended.exit_status is None:
+        return ""
+    remarks = remarks_on(definition, ended.exit_status, ended.stdout, ended.stderr)
+    return "".join(f"{remark.text}\n" for remark in remarks if remark.stream == stream)
 
 
 def _said(assertions: Sequence[Assertion], text: str, what: str) -> list[str]:

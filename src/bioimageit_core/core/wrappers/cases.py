@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,7 @@ class _Reader:
         self.inputs: dict[str, Any] = {}
         self.params: dict[str, Param] = {}
         self.bare: dict[str, list[Param]] = {}
+        self.turns: dict[str, int] = {}
         for name, param in walk_params(definition.members):
             self.params.setdefault(name, param)
             self.bare.setdefault(param.name, []).append(param)
@@ -125,7 +127,8 @@ class _Reader:
         for item in children(node, "param", *_GROUPS):
             name = item.get("name", "")
             if item.tag == "param":
-                self._param(item, f"{prefix}{name}")
+                for full in self._full_names(f"{prefix}{name}"):
+                    self._param(item, full)
             elif item.tag == "repeat":
                 turn = turns.get(name, 0)
                 turns[name] = turn + 1
@@ -143,10 +146,22 @@ class _Reader:
                 self.values[prefix + name[len(pattern) :]] = param.default
                 return
 
-    def _lookup(self, name: str) -> Param | None:
-        import re
+    def _full_names(self, name: str) -> list[str]:
+        """Give the flat names that a test's name stands for: any end of one does, and a name may come many times.
 
-        general = re.sub(r"_\d+\|", "_0|", name)
+        Each time is another turn of the repeat that the parameter is in.
+        """
+        if _general(name) in self.params:
+            return [name]
+        found = [full for full in self.params if full.endswith(f"|{name}")]
+        if not found or ("|" not in name and not any("_0|" in full for full in found)):
+            return [name]
+        turn = self.turns.get(name, 0)
+        self.turns[name] = turn + 1
+        return [full.replace("_0|", f"_{turn}|", 1) for full in found]
+
+    def _lookup(self, name: str) -> Param | None:
+        general = _general(name)
         if general in self.params:
             return self.params[general]
         found = self.bare.get(name.rpartition("|")[2])
@@ -177,6 +192,11 @@ class _Reader:
         return ",".join(
             str(headers.index(part) + 1) if part in headers and not part.isdigit() else part for part in text.split(",")
         )
+
+
+def _general(name: str) -> str:
+    """Give the name that a parameter has in the first turn of the repeats it is in."""
+    return re.sub(r"_\d+\|", "_0|", name)
 
 
 def _expected(item: _Element) -> ExpectedOutput:

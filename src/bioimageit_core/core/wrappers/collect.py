@@ -63,9 +63,11 @@ def _files_of(definition: Definition, spec: OutputSpec, call: Call) -> Iterator[
     work_dir = os.path.join(call.job_dir, WORK_DIR)
     if not spec.is_collection:
         staged = staged_output(call.job_dir, spec.name)
-        source = _from_work_dir(spec.from_work_dir, work_dir) or _or_files_dir(staged)
-        if source:
-            yield OutputFile(spec.name, _moved(source, call.outputs.get(spec.name, "")), spec.format, spec.label)
+        target = call.outputs.get(spec.name, "")
+        source = _from_work_dir(spec.from_work_dir, work_dir)
+        path = _shared(source, target) if source else _moved(_or_files_dir(staged), target)
+        if path:
+            yield OutputFile(spec.name, path, spec.format, spec.label)
     for index, (key, element) in enumerate(spec.elements.items()):
         staged = staged_output(call.job_dir, f"{spec.name}_{index}")
         source = _from_work_dir(element.from_work_dir, work_dir) or (staged if os.path.exists(staged) else "")
@@ -123,8 +125,21 @@ def _is_inside(path: str, directory: str) -> bool:
     return os.path.realpath(path).startswith(os.path.realpath(directory) + os.sep)
 
 
+def _shared(source: str, target: str) -> str:
+    """Give a file of the working directory to an output, and leave it for others that are made of it too."""
+    if target and not os.path.isdir(source) and not os.path.islink(source) and not os.path.lexists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, f"{target}.part")
+            os.replace(f"{target}.part", target)
+        return target
+    return _moved(source, target)
+
+
 def _moved(source: str, target: str) -> str:
-    if not target or os.path.abspath(source) == os.path.abspath(target):
+    if not source or not target or os.path.abspath(source) == os.path.abspath(target):
         return source
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.islink(source) and not os.path.isdir(source):

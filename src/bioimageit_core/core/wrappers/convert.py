@@ -196,7 +196,7 @@ def _color(param: Param, value: Any) -> str | None:
             return None
         return "#000000"
     text = str(value)
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+    if not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
         raise BadValueError(f"{text!r} is not a colour of the form #rrggbb")
     return text
 

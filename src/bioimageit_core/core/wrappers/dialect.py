@@ -48,6 +48,8 @@ _GALAXY_ONLY = (
     "outputs/data/filter",
     "outputs/data/change_format",
     "outputs/data/discover_datasets",
+    "outputs/data[@from_work_dir]",
+    "outputs/data[@format_source]",
 )
 _DIRECTIVE = re.compile(r"^\s*#\s*(if|for|set|import|from|def|try|silent|echo|while|raw|end)\b", re.MULTILINE)
 
@@ -80,8 +82,8 @@ def dialect_of(root: _Element) -> str:
         return "plain"
     placeholders = [match.group(0) for match in PLACEHOLDER.finditer(text)]
     is_simple = "$" not in PLACEHOLDER.sub("", text)
-    uses_braces = all(name.startswith("${") or name == "$__tool_directory__" for name in placeholders)
-    return "plain" if placeholders and is_simple and uses_braces else "galaxy"
+    named = [name for name in placeholders if name != "$__tool_directory__"]
+    return "plain" if named and is_simple and all(name.startswith("${") for name in named) else "galaxy"
 
 
 def _needs_shell(command: str) -> bool:

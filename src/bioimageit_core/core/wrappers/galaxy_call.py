@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ __all__ = ["SCRIPT", "WORK_DIR", "prepare_galaxy_call", "staged_output"]
 
 SCRIPT = "tool_script.sh"
 WORK_DIR = "working"
+_NO_INTERPRETER = (16, 4)
 _UNSAFE_PATH = re.compile(r"['\"\\$`\n\r\t;&|<>*?!#{}()\[\]~]|^-")
 
 
@@ -55,9 +56,9 @@ def prepare_galaxy_call(definition: Definition, state: State, outputs: Mapping[s
         for variable in definition.environment
     }
     command = render(definition.command, context.names, definition.command_place)
-    # as Galaxy does: a command is one line
-    command = command.replace("\n", " ").replace("\r", " ").strip()
-    if definition.interpreter:
+    # as Galaxy does: a command is one line, and no line of its template brings its indent
+    command = " ".join(line.strip() for line in command.split("\n")).replace("\r", " ").strip()
+    if definition.interpreter and definition.profile < _NO_INTERPRETER:
         program, _, rest = command.partition(" ")
         command = f"{definition.interpreter} {shlex.quote(os.path.join(definition.directory, program))} {rest}"
     files[SCRIPT] = _script(command, job_dir, definition, context.directories)
@@ -66,7 +67,8 @@ def prepare_galaxy_call(definition: Definition, state: State, outputs: Mapping[s
 
 
 def _stripped(text: str, strip: bool) -> str:
-    return text.strip() if strip else text
+    # a shell substitutes the text of a file without the line ends that it ends with
+    return text.strip() if strip else text.rstrip("\n")
 
 
 def _script(command: str, job_dir: str, definition: Definition, directories: list[str]) -> str:
@@ -100,7 +102,8 @@ class _Context:
 
     def __post_init__(self) -> None:
         values = self._group(self.definition.members, self.state.tree)
-        self.names = {**self._builtins(), **self.definition.templates, **values}
+        nested = dict(_nested_data(values.values()))
+        self.names = {**self._builtins(), **self.definition.templates, **nested, **values}
 
     def _builtins(self) -> dict[str, Any]:
         tool = GroupValue(
@@ -119,15 +122,18 @@ class _Context:
             "__tool_name__": tool["name"],
             "__user__": "user",
             "__user_id__": "0",
-            "__user_email__": "user@localhost",
+            "__user_email__": "user@localhost.localdomain",
             "__user_name__": "user",
             "__history_id__": "0",
             "__galaxy_url__": "http://localhost",
             "__root_dir__": self.job_dir,
             "__new_file_path__": os.path.join(self.job_dir, "tmp"),
-            "__datatypes_config__": "",
-            "__admin_users__": "",
-            "GALAXY_DATA_INDEX_DIR": "",
+            "__local_working_directory__": self.job_dir,
+            "__tool_data_path__": os.path.join(self.definition.directory, "tool-data"),
+            "__datatypes_config__": os.path.join(self.job_dir, "registry.xml"),
+            "__admin_users__": "user@localhost.localdomain",
+            "GALAXY_DATATYPES_CONF_FILE": os.path.join(self.job_dir, "registry.xml"),
+            "GALAXY_DATA_INDEX_DIR": os.path.join(self.definition.directory, "tool-data"),
             "GALAXY_ROOT_DIR": self.job_dir,
             "chromInfo": "",
             "input_dbkey": "?",
@@ -209,7 +215,14 @@ class _Context:
                 key: OutputValue(key, staged_output(self.job_dir, f"{spec.name}_{i}"), inner.datatype, key, number, {})
                 for i, (key, inner) in enumerate(spec.elements.items())
             }
-            self.names[spec.name] = OutputValue(spec.name, path, spec.datatype, spec.label, number, elements)
+            tree = _nested_elements(spec.name, path, elements)
+            self.names[spec.name] = OutputValue(spec.name, path, spec.datatype, spec.label, number, tree)
+            for key, element in elements.items():
+                if spec.output is not None and not spec.output.structured_like:
+                    self.names.setdefault(key, element)
+        for output in self.definition.outputs:
+            # what its filters leave out is there for templates to ask
+            self.names.setdefault(output.name, NoData(output.format))
 
     def config_files(self) -> dict[str, str]:
         """Render the configuration files; templates see their paths by name."""
@@ -227,6 +240,28 @@ class _Context:
         if not config.is_inputs:
             return render(config.text, self.names, config.place)
         return json.dumps(_as_json(self.definition.members, self.state.tree, self.names, config.data_style))
+
+
+def _nested_elements(name: str, path: str, flat: Mapping[str, OutputValue]) -> dict[str, OutputValue]:
+    """Put elements of collections within a collection, which are called ``outer|inner``, into values of their own."""
+    groups: dict[str, dict[str, OutputValue]] = {}
+    for key, value in flat.items():
+        outer, _, inner = key.partition("|")
+        groups.setdefault(outer, {})[inner] = value
+    return {
+        outer: group[""] if "" in group else OutputValue(outer, path, "", name, 0, _nested_elements(name, path, group))
+        for outer, group in groups.items()
+    }
+
+
+def _nested_data(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Give the inputs within groups by their bare names: older templates ask for them so."""
+    for value in values:
+        for group in value if isinstance(value, list) and not isinstance(value, DataList) else [value]:
+            if isinstance(group, GroupValue):
+                own = ((key, item) for key, item in group.items() if isinstance(item, (DataValue, DataList)))
+                yield from own
+                yield from _nested_data(group.values())
 
 
 def _safe_part(name: str) -> str:

@@ -189,6 +189,7 @@ class Output:
     collection_type: str = ""
     elements: tuple[Output, ...] = ()
     structured_like: str = ""
+    type_source: str = ""
     inherit_format: bool = False
     unsupported: str = ""
 
@@ -252,7 +253,8 @@ class Definition:
     sources
         The wrapper and the files of macros it imports.
     detect_errors
-        ``'exit_code'``, ``'aggressive'`` or ``'stdio'`` (only what `exit_codes` and `regexes` say).
+        ``'exit_code'``, ``'aggressive'``, ``'stdio'`` (only what `exit_codes` and `regexes` say) or ``'default'`` (of a
+        profile before 16.04 that says nothing: by the exit status).
     test_nodes
         The ``<test>`` elements, for `bioimageit_core.core.wrappers.cases`.
     """

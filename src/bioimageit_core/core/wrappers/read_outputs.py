@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMED_PATTERNS", "read_outputs", "read_stdio"]
 
+_SAYS_OF_ERRORS = (16, 4)
 NAMED_PATTERNS = {
     "__default__": r"primary_DATASET_ID_(?P<designation>[^_]+)_(?P<visible>[^_]+)_(?P<ext>[^_]+)(_(?P<dbkey>[^_]+))?",
     "__name__": r"(?P<name>.*)",
@@ -68,6 +69,7 @@ def _read_output(item: _Element, path: str, of_collection: bool = False) -> Outp
         is_hidden=is_true(item.get("hidden")),
         auto_format=is_true(item.get("auto_format")),
         collection_type=(item.get("type") or "list") if is_collection and not item.get("structured_like") else "",
+        type_source=item.get("type_source", "") if is_collection else "",
         elements=tuple(_read_output(entry, path, True) for entry in children(item, "data")) if is_collection else (),
         structured_like=item.get("structured_like", "") if is_collection else "",
         inherit_format=is_true(item.get("inherit_format")),
@@ -101,13 +103,12 @@ def read_stdio(
     root: _Element, command: _Element | None, path: str, profile: tuple[int, int]
 ) -> tuple[str, tuple[ExitCode, ...], tuple[StdioRegex, ...], int | None]:
     """Read how an execution is judged."""
+    blocks = list(children(root, "stdio"))
+    regexes = [_read_regex(item, path) for block in blocks for item in children(block, "regex") if item.get("match")]
     codes = []
-    block = root.find("stdio")
-    regexes = [_read_regex(item, path) for item in children(block, "regex")]
-    for item in children(block, "exit_code"):
+    for item in (item for block in blocks for item in children(block, "exit_code")):
         low, high = _range(item, path)
-        level = item.get("level", "fatal").lower()
-        codes.append(ExitCode(low, high, level, item.get("description", "")))
+        codes.append(ExitCode(low, high, _level(item), _description(item)))
     detect = command.get("detect_errors", "") if command is not None else ""
     oom_text = command.get("oom_exit_code") if command is not None else None
     oom = int(oom_text) if oom_text and oom_text.lstrip("-").isdigit() else None
@@ -117,9 +118,19 @@ def read_stdio(
             "known are exit_code and aggressive"
         )
     if detect in ("", "default"):
-        # from profile 16.04 on, what <stdio> says comes on top of: every exit status but 0 is an error
-        detect = "stdio" if codes and profile < (16, 4) else "exit_code"
+        # as in Galaxy: a wrapper that has <stdio>, and does not ask for more, is judged by that alone
+        detect = "stdio" if blocks else "default" if profile < _SAYS_OF_ERRORS else "exit_code"
     return detect, tuple(codes), tuple(regexes), oom
+
+
+def _level(item: _Element) -> str:
+    """Read the level of a rule; what is not known as one is fatal."""
+    text = item.get("level", "").lower()
+    return next((name for name in ("log", "qc", "warning", "fatal_oom") if name in text), "fatal")
+
+
+def _description(item: _Element) -> str:
+    return item.get("desc", item.get("description", ""))
 
 
 def _range(item: _Element, path: str) -> tuple[float, float]:
@@ -139,8 +150,8 @@ def _read_regex(item: _Element, path: str) -> StdioRegex:
         re.compile(pattern)
     except re.error as error:
         raise ToolsServiceError(f"{where(item, path)}: regular expression {pattern!r}: {error}") from error
-    source = item.get("source", "both").lower()
-    in_stdout, in_stderr = "stdout" in source or "output" in source, "stderr" in source or "err" in source
+    source = next((item.get(key, "") for key in ("src", "source", "sources") if item.get(key)), "both").lower()
+    in_stdout, in_stderr = "out" in source, "err" in source
     if not (in_stdout or in_stderr):
         in_stdout = in_stderr = True
-    return StdioRegex(pattern, in_stdout, in_stderr, item.get("level", "fatal").lower(), item.get("description", ""))
+    return StdioRegex(pattern, in_stdout, in_stderr, _level(item), _description(item))

@@ -33,8 +33,10 @@ class OutputSpec:
         Of the file, without a dot.
     is_discovered
         Whether files are found after the tool ran, instead of or beside the one.
+    collection_type
+        Of a collection: ``list``, ``paired``, ``list:paired``, ...
     elements
-        Of a collection whose elements the wrapper lists: each with its identifier.
+        Of a collection whose elements are known before: each with its identifier; of one in another, ``outer|inner``.
     """
 
     name: str
@@ -44,6 +46,7 @@ class OutputSpec:
     label: str = ""
     is_discovered: bool = False
     is_collection: bool = False
+    collection_type: str = ""
     is_hidden: bool = False
     from_work_dir: str = ""
     elements: Mapping[str, OutputSpec] = field(default_factory=dict)
@@ -78,6 +81,7 @@ def specs_of(definition: Definition, state: State) -> list[OutputSpec]:
 
 def _spec(output: Output, definition: Definition, state: State) -> OutputSpec:
     name = _datatype_name(output, definition, state)
+    kind = _collection_type(output, state)
     elements: dict[str, OutputSpec] = {
         element.name: _spec(element, definition, state)
         for element in output.elements
@@ -85,6 +89,8 @@ def _spec(output: Output, definition: Definition, state: State) -> OutputSpec:
     }
     if output.structured_like:
         elements |= _like(output, state, name)
+    elif kind == "paired" and not elements and not output.discoveries:
+        elements = {key: _element(key, name) for key in ("forward", "reverse")}
     return OutputSpec(
         name=output.name,
         format=format_of(name),
@@ -93,6 +99,7 @@ def _spec(output: Output, definition: Definition, state: State) -> OutputSpec:
         label=_label(output.label, definition, state) or output.name,
         is_discovered=bool(output.discoveries),
         is_collection=output.is_collection,
+        collection_type=kind,
         is_hidden=output.is_hidden,
         from_work_dir=output.from_work_dir,
         elements=elements,
@@ -100,15 +107,30 @@ def _spec(output: Output, definition: Definition, state: State) -> OutputSpec:
     )
 
 
+def _collection_type(output: Output, state: State) -> str:
+    source = data_of(state, output.structured_like or output.type_source)
+    return source.type if isinstance(source, Collection) else output.collection_type
+
+
+def _element(key: str, datatype_name: str) -> OutputSpec:
+    return OutputSpec(key, format_of(datatype_name), datatype_name, extension_of(datatype_name), key)
+
+
 def _like(output: Output, state: State, name: str) -> dict[str, OutputSpec]:
     source = data_of(state, output.structured_like)
-    files = source.files() if isinstance(source, Collection) else []
-    keys = list(source.elements) if isinstance(source, Collection) else []
     elements = {}
-    for key, file in zip(keys, files, strict=False):
+    for key, file in _flat(source) if isinstance(source, Collection) else ():
         kind = datatype_of_file(file.path, file.format).name if output.inherit_format else name
-        elements[key] = OutputSpec(key, format_of(kind), kind, extension_of(kind), key)
+        elements[key] = _element(key, kind)
     return elements
+
+
+def _flat(collection: Collection, prefix: str = "") -> Iterator[tuple[str, InputFile]]:
+    for key, element in collection.elements.items():
+        if isinstance(element, Collection):
+            yield from _flat(element, f"{prefix}{key}|")
+        else:
+            yield f"{prefix}{key}", element
 
 
 def _datatype_name(output: Output, definition: Definition, state: State) -> str:
@@ -130,7 +152,7 @@ def _datatype_name(output: Output, definition: Definition, state: State) -> str:
         if change.input_dataset:
             actual: tuple[str, ...] | None
             first = _first_file(data_of(state, change.input_dataset))
-            is_known = first is not None and change.attribute == "ext"
+            is_known = first is not None and change.attribute in ("ext", "extension", "file_ext")
             actual = (datatype_of_file(first.path, first.format).name,) if first is not None and is_known else None
         else:
             actual = _as_said(definition, state, change.input)

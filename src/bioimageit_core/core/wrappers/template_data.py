@@ -73,6 +73,8 @@ class DataValue:
         self.id = number
         self.metadata = MetadataValue(file.metadata, self.name)
         self.dbkey = "?"
+        self.created_from_basename = sanitize_name(os.path.basename(file.path))
+        self.groups: frozenset[str] = frozenset()
         self._source = file.path
 
     def __str__(self) -> str:
@@ -152,9 +154,11 @@ class NoData:
 
     is_collection = False
     is_input_supplied = False
-    ext = extension = ""
     name = element_identifier = ""
     metadata = MetadataValue({}, "an input that is not set")
+
+    def __init__(self, ext: str = "") -> None:
+        self.ext = self.extension = self.file_ext = ext
 
     def __str__(self) -> str:
         return "None"
@@ -237,6 +241,15 @@ class CollectionValue:
     def is_input_supplied(self) -> bool:
         """Whether there is an element."""
         return bool(self._elements)
+
+    @property
+    def all_paths(self) -> list[str]:
+        """The paths of all files, those of collections in it included."""
+        return [
+            path
+            for item in self._elements.values()
+            for path in (item.all_paths if isinstance(item, CollectionValue) else [str(item)])
+        ]
 
     @property
     def ext(self) -> str:

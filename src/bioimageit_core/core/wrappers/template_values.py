@@ -7,6 +7,7 @@ parameter's sanitizer.
 from __future__ import annotations
 
 import operator
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -70,6 +71,10 @@ class ParamValue:
         if hasattr(str, name) and not hasattr(self.value, name):
             return getattr(self._text, name)
         return getattr(self.value, name)
+
+    def get_display_text(self, quote: bool = True) -> str:
+        """Give what people are shown of it; quoted for a shell unless told not to."""
+        return _displayed("" if self.value is None else str(self.value), quote)
 
     @property
     def is_boolean(self) -> bool:
@@ -157,6 +162,10 @@ for _name in ("neg", "pos", "abs"):
     setattr(ParamValue, f"__{_name}__", _unary(_name))
 
 
+def _displayed(text: str, quote: bool) -> str:
+    return shlex.quote(text) if quote else text
+
+
 class TextValue(str):
     """A text, as its sanitizer lets it pass; everything that is made from it is made from that."""
 
@@ -168,6 +177,10 @@ class TextValue(str):
         self = super().__new__(cls, text)
         self.is_set = is_set
         return self
+
+    def get_display_text(self, quote: bool = True) -> str:
+        """Give what people are shown of it; quoted for a shell unless told not to."""
+        return _displayed(str(self) if self.is_set else "", quote)
 
     @property
     def value(self) -> str | None:
@@ -206,6 +219,10 @@ class SelectValue(TextValue):
         self.is_many = param.multiple
         return self
 
+    def get_display_text(self, quote: bool = True) -> str:
+        """Give what the wrapper calls the choices; quoted for a shell unless told not to."""
+        return _displayed("\n".join(self.labels) if self.labels else "Nothing selected.", quote)
+
     @property
     def value_label(self) -> str:
         """What the wrapper calls the choice."""
@@ -236,6 +253,8 @@ class SelectValue(TextValue):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (list, tuple)):
             return self.choices == [str(item) for item in other]
+        if other == "" and not self.choices:
+            return True  # what is not chosen is said as None, and asked for as an empty text
         return super().__eq__(other)
 
     def __hash__(self) -> int:
@@ -287,7 +306,7 @@ def _colour(param: Param, value: str | None) -> str:
     """Write a colour: it was checked to be six hexadecimal digits, so its ``#`` need not be mapped."""
     if value is None:
         return ""
-    return str(tuple(int(value[i : i + 2], 16) for i in (1, 3, 5))) if param.is_rgb else value
+    return str(tuple(bytes.fromhex(value.removeprefix("#")))) if param.is_rgb else value
 
 
 def is_group(value: Any) -> bool:

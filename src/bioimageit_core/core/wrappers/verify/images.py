@@ -89,6 +89,9 @@ def _distance(one: Image, other: Image, metric: str, pinned: str | None) -> floa
 
     if metric == "iou":
         labels = {int(text) for text in (pinned or "").replace(",", " ").split()}
+        for label in sorted(labels):
+            if not ((one == label).any() and (other == label).any()):
+                raise VerificationError(f"label {label} is pinned, but not in both images")
         return 1 - min(_overlaps(one, other, labels) + _overlaps(other, one, labels))
     kind = np.complex128 if one.dtype.kind == "c" else np.float64
     difference = np.abs(one.astype(kind) - other.astype(kind))
@@ -115,13 +118,14 @@ def _overlaps(one: Image, other: Image, pinned: set[int]) -> list[float]:
     np.add.at(counts, (first.ravel(), second.ravel()), 1)
     unions = counts.sum(1, keepdims=True) + counts.sum(0, keepdims=True) - counts
     scores = counts / np.maximum(unions, 1)
+    free = ~np.isin(others, sorted(pinned))
     best = []
     for index, label in enumerate(labels):
         if int(label) in pinned:
             same = np.flatnonzero(others == label)
             best.append(float(scores[index, same[0]]) if len(same) else 0.0)
         else:
-            best.append(float(scores[index].max()))
+            best.append(float(scores[index, free].max(initial=0.0)))
     return best
 
 
@@ -133,10 +137,6 @@ def _normalised(content: bytes) -> Image:
     if not axes:
         axes = {2: "YX", 3: "YXC", 4: "ZYXC"}.get(pixels.ndim, "")
     axes = axes.replace("S", "C" if "C" not in axes else "S")
-    for unknown in "QIRHEAPVMB":
-        free = next((axis for axis in "TZ" if axis not in axes), "")
-        if unknown in axes and free:
-            axes = axes.replace(unknown, free)
     if not set("YX") <= set(axes) <= set("TZCYX") or len(set(axes)) != len(axes):
         raise VerificationError(f"an image with the axes {axes!r} cannot be looked into")
     for axis in "TZYXC":
@@ -173,7 +173,7 @@ def _mean_intensity(content: bytes, facts: Mapping[str, str]) -> None:
 def _center_of_mass(content: bytes, facts: Mapping[str, str]) -> None:
     import numpy as np
 
-    pixels = np.abs(_selected(content, facts).astype(np.float64)).sum(axis=(0, 1, 4))
+    pixels = np.abs(_selected(content, facts).astype(np.float64).sum(axis=(0, 1, 4)))
     wanted = [float(part) for part in facts.get("center_of_mass", "").strip("()[] ").split(",")]
     if len(wanted) != 2:
         raise VerificationError(f"center_of_mass={facts.get('center_of_mass')!r}: two numbers 'x, y' are expected")
@@ -188,10 +188,10 @@ def _center_of_mass(content: bytes, facts: Mapping[str, str]) -> None:
         )
 
 
-def _labels(content: bytes, facts: Mapping[str, str]) -> tuple[Any, Any]:
+def _labels(pixels: Image, facts: Mapping[str, str]) -> tuple[Any, Any]:
     import numpy as np
 
-    labels, counts = np.unique(_selected(content, facts), return_counts=True)
+    labels, counts = np.unique(pixels, return_counts=True)
     chosen = np.ones(len(labels), dtype=bool)
     for key, keeps in (("labels", True), ("exclude_labels", False)):
         if facts.get(key):
@@ -201,12 +201,18 @@ def _labels(content: bytes, facts: Mapping[str, str]) -> tuple[Any, Any]:
 
 
 def _n_labels(content: bytes, facts: Mapping[str, str]) -> None:
-    check_count(facts, len(_labels(content, facts)[0]), "the number of labels")
+    check_count(facts, len(_labels(_selected(content, facts), facts)[0]), "the number of labels")
 
 
 def _mean_object_size(content: bytes, facts: Mapping[str, str]) -> None:
-    counts = _labels(content, facts)[1]
-    mean = float(counts.mean()) if len(counts) else 0.0
+    import numpy as np
+
+    pixels = _selected(content, facts)
+    if pixels.shape[4] != 1:
+        raise VerificationError(f"objects have no size in an image of {pixels.shape[4]} channels")
+    # an object that is in several frames is one in each of them
+    counts = np.concatenate([_labels(frame, facts)[1] for frame in pixels])
+    mean = float(counts.mean()) if len(counts) else float("nan")
     check_count(facts, mean, "the mean size of the objects", "mean_object_size", delta=_DEFAULT_EPS)
 
 

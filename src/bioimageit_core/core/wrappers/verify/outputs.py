@@ -12,8 +12,8 @@ from bioimageit_core.core.wrappers.datatypes import is_kind_of
 from bioimageit_core.core.wrappers.probe import probe
 from bioimageit_core.core.wrappers.specs import OutputSpec
 from bioimageit_core.core.wrappers.verify.assertions import check_assertions
-from bioimageit_core.core.wrappers.verify.compare import check_checksum, compare_files
-from bioimageit_core.core.wrappers.verify.errors import VerificationError, check_count
+from bioimageit_core.core.wrappers.verify.compare import check_checksum, compare_files, decompressed
+from bioimageit_core.core.wrappers.verify.errors import VerificationError, check_count, is_true
 
 __all__ = ["verify_outputs"]
 
@@ -38,19 +38,20 @@ def verify_outputs(
             names = ", ".join(spec.name for spec in specs) or "none"
             problems.append(f"{len(specs)} outputs ({names}), expected {case.expect_num_outputs}")
     for position, expected in enumerate(case.outputs):
-        name = expected.name or (specs[position].name if position < len(specs) else "")
-        spec = next((item for item in specs if item.name == name), None)
+        spec = next((item for item in specs if item.name == expected.name), None)
+        if spec is None and not expected.is_collection and position < len(specs):
+            spec = specs[position]  # as in Galaxy, where a name is not known the position counts
         if spec is None:
             names = ", ".join(item.name for item in specs) or "none"
-            problems.append(f"there is no output {name!r} (there are: {names})")
+            problems.append(f"there is no output {expected.name!r} (there are: {names})")
             continue
-        own = [file for file in files if file.name == name]
+        own = [file for file in files if file.name == spec.name]
         try:
             problems.extend(_verify_output(expected, spec, own, find_file))
         except CannotRunError as error:
             if expected.is_elsewhere:
                 raise
-            problems.append(f"output {name!r}: {error}")
+            problems.append(f"output {spec.name!r}: {error}")
     return problems
 
 
@@ -63,8 +64,7 @@ def _verify_output(
     problems = []
     found = [file for file in files if file.designation]
     main = next((file for file in files if not file.designation), None)
-    if expected.facts.get("count") and int(expected.facts["count"]) != len(files):
-        problems.append(f"{what}: {len(files)} datasets, expected {expected.facts['count']}")
+    problems.extend(_count_problems(expected, len(files), f"{what}: its datasets"))
     if _expects_content(expected):
         problems.extend(_verify_file(expected, what, main, spec.datatype, find_file))
     if main is not None:
@@ -102,17 +102,23 @@ def _verify_collection(
     problems = []
     by_key = {file.designation: file for file in files}
     top = list(dict.fromkeys(key.partition("|")[0] for key in by_key))
-    try:
-        check_count(
-            {"n": expected.facts["count"]} if expected.facts.get("count") else {}, len(top), f"{what}: its elements"
-        )
-    except VerificationError as error:
-        problems.append(str(error))
+    problems.extend(_count_problems(expected, len(top), f"{what}: its elements"))
     kind = expected.facts.get("type")
-    if kind and spec.output is not None and spec.output.collection_type not in ("", kind):
-        problems.append(f"{what} is of type {spec.output.collection_type}, expected {kind}")
+    if kind and spec.collection_type not in ("", kind):
+        problems.append(f"{what} is of type {spec.collection_type}, expected {kind}")
     _verify_elements(expected, "", by_key, what, find_file, problems)
     return problems
+
+
+def _count_problems(expected: ExpectedOutput, actual: int, what: str) -> list[str]:
+    facts = {key: expected.facts[key] for key in ("min", "max") if expected.facts.get(key)}
+    if expected.facts.get("count"):
+        facts["n"] = expected.facts["count"]
+    try:
+        check_count(facts, actual, what)
+    except VerificationError as error:
+        return [str(error)]
+    return []
 
 
 def _verify_elements(
@@ -123,9 +129,17 @@ def _verify_elements(
     find_file: FindFile,
     problems: list[str],
 ) -> None:
+    own = list(dict.fromkeys(key.removeprefix(prefix).partition("|")[0] for key in by_key if key.startswith(prefix)))
+    asked = [element.name for element in expected.elements if element.name in own]
+    if asked != sorted(asked, key=own.index):
+        problems.append(
+            f"{what}: its elements are in the order {', '.join(own[:10])}, expected {', '.join(asked[:10])}"
+        )
     for element in expected.elements:
         key = f"{prefix}{element.name}"
-        if element.elements:
+        if any(name.startswith(f"{key}|") for name in by_key):
+            inner = {name.removeprefix(f"{key}|").partition("|")[0] for name in by_key if name.startswith(f"{key}|")}
+            problems.extend(_count_problems(element, len(inner), f"{what}, element {key!r}: its elements"))
             _verify_elements(element, f"{key}|", by_key, what, find_file, problems)
             continue
         file = by_key.get(key)
@@ -185,7 +199,10 @@ def _check_content(expected: ExpectedOutput, file: OutputFile, _datatype: str, f
             check_assertions(expected.assertions, file.path)
         else:
             with open(file.path, "rb") as binary:
-                check_assertions(expected.assertions, binary.read())
+                content = binary.read()
+            check_assertions(
+                expected.assertions, decompressed(content) if is_true(facts.get("decompress")) else content
+            )
 
 
 def _check_metadata(expected: ExpectedOutput, file: OutputFile, datatype: str, _find_file: FindFile) -> None:
