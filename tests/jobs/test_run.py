@@ -291,6 +291,29 @@ def test_a_full_disk_between_two_outputs_leaves_none(published: Any, make_tool: 
     assert published.data() == []
 
 
+def test_a_full_disk_between_two_outputs_leaves_none_in_a_folder(
+    local: Any, make_tool: MakeTool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.add("a", "b")
+    create, made = local.service.create_data, []
+
+    def create_data(dataset: Any, run: Any, data: Any) -> Any:
+        if data.name == "t_a":
+            raise OSError(28, "No space left on device")
+        made.append(data.name)
+        return create(dataset, run, data)
+
+    monkeypatch.setattr(local.service, "create_data", create_data)
+    with pytest.raises(JobFailedError, match="No space left on device"):
+        local.run(local.job(make_tool("write('1'); write('2', 't')", outputs=("o", "t"))), workers=1)
+
+    assert "o_a" in made
+    assert sorted(local.contents()) == ["o_b", "t_b"]
+    left = sorted(path.name for path in (local.workspace / "cells" / "out").glob("?_*"))
+    assert left == ["o_b.csv", "o_b.md.json", "t_b.csv", "t_b.md.json"]
+    assert list(local.service.check_experiment(local.experiment.md_uri)) == []
+
+
 def test_a_tool_that_takes_too_long_is_ended(home: Any, make_tool: MakeTool) -> None:
     home.add("slow", "fast")
     tool = make_tool("if inputs[0] == 'slow': time.sleep(60)\nwrite('ok')")

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ class Cluster:
 
     def add_worker(self) -> subprocess.Popen[bytes]:
         directory = self.folder / "scratch"
-        started = self._start("worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(directory))
+        directory.mkdir(exist_ok=True)
+        arguments = ["--nthreads", "1", "--no-nanny", "--local-directory", str(directory)]
+        started = self._start("worker", *arguments, env={"TMPDIR": str(directory), "KIT_TOKEN": "kit-token"})
         self.workers.append(started)
         return started
 
@@ -51,12 +53,12 @@ class Cluster:
                 process.kill()
                 process.wait()
 
-    def _start(self, what: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, what: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(self.file)]
-        env = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "30s"}
+        variables = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "30s", **(env or {})}
         with (self.folder / f"{what}.log").open("ab") as log:
             argv = [sys.executable, "-m", "dask", what, *common, *arguments]
-            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=variables)
 
 
 def wait_until(is_so: Callable[[], Any], what: str, seconds: float = 90.0) -> None:

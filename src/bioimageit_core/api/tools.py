@@ -207,6 +207,7 @@ class ToolRequests(Services):
             preflight=preflight,
             limits=limits,
             stop=stop,
+            home=self.config.config["metadata"],
         )
 
     def plan(
@@ -289,4 +290,5 @@ class ToolRequests(Services):
             resume=resume,
             preflight=preflight,
             limits=limits,
+            home=self.config.config["metadata"],
         )

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from bioimageit_core.core.exceptions import RunnerExecError
 
@@ -57,6 +58,9 @@ class Command:
         Whether it may reach the network, where the runner can forbid that.
     name
         What people call it: shown by queues.
+    item
+        A whole item, for runners that say ``stages_items``: it is done where the command would be executed, and `argv`
+        and `cwd` stand for nothing. Plain JSON; only jobs know what is in it.
     """
 
     argv: Sequence[str]
@@ -69,6 +73,7 @@ class Command:
     cpus: int = 1
     network: bool = False
     name: str = ""
+    item: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ class Finished:
         For people: why it was ended, or what became of it; empty where the exit status says all.
     host
         Name of the machine that executed it.
+    item
+        What became of the whole item, where the command was one.
     """
 
     exit_status: int | None
@@ -98,6 +105,7 @@ class Finished:
     state: CommandState = CommandState.ENDED
     reason: str = ""
     host: str = ""
+    item: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bioimageit_core.containers import ProcessedData
 from bioimageit_core.core.command import Command, CommandState, Finished, failure_of
@@ -26,6 +27,9 @@ from bioimageit_core.jobs.record import FileRecord, ItemRecord, content_key
 from bioimageit_core.jobs.reuse import take_over
 from bioimageit_core.jobs.runners import Engine
 from bioimageit_core.jobs.staging import Staging, remove
+
+if TYPE_CHECKING:
+    from bioimageit_core.jobs.far_items import FarItems
 
 __all__ = ["Executor", "Limits", "write_job_dir"]
 
@@ -70,6 +74,8 @@ class Executor:
         self.limits = limits
         self.stop = stop
         self.user = ""
+        self.env: Mapping[str, str] = {}
+        self.far: FarItems | None = None
         self.started: Callable[[int, str], None] = lambda _number, _name: None
         self.errors: dict[int, Exception] = {}
         self._folder = folder
@@ -100,6 +106,9 @@ class Executor:
         return number, record
 
     def _do(self, number: int, item: PlannedItem, record: ItemRecord) -> None:
+        if self.far is not None and self.far.takes(item):
+            self.far.do(item, record)
+            return
         paths = {name: [self.staging.fetch(data) for data in several] for name, several in item.inputs.items()}
         self._digest_inputs(item, paths, record)
         if self._reuse(item, record):
@@ -212,7 +221,7 @@ class Executor:
         return Command(
             list(call.argv),
             call.job_dir,
-            dict(call.env),
+            {**self.env, **call.env},
             tuple(dict.fromkeys(path for path in reads if path)),
             tuple(path for path in writes if not path.startswith(call.job_dir + os.sep)),
             self.limits.seconds,

@@ -9,14 +9,14 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.core.wrappers.call import Call
 
 if TYPE_CHECKING:
     from bioimageit_core.jobs.plan import Plan, PlannedItem
 
-__all__ = ["Pending", "job_folder", "load_pending", "save_pending", "stable_name"]
+__all__ = ["Pending", "job_folder", "load_pending", "load_ticket", "save_pending", "save_ticket", "stable_name"]
 
 _FILE = "pending.json"
 
@@ -44,13 +44,8 @@ def stable_name(item: PlannedItem) -> str:
 
 def save_pending(pending: Pending) -> None:
     """Keep a pending command in its directory, all or nothing."""
-    path = os.path.join(pending.call.job_dir, _FILE)
-    text = json.dumps({"ticket": pending.ticket, "call": asdict(pending.call), "places": dict(pending.places)})
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.new", path)
+    kept = {"ticket": pending.ticket, "call": asdict(pending.call), "places": dict(pending.places)}
+    _save(pending.call.job_dir, kept)
 
 
 def load_pending(job_dir: str) -> Pending | None:
@@ -62,6 +57,29 @@ def load_pending(job_dir: str) -> Pending | None:
         return Pending(kept["ticket"], call, kept["places"]) if call.job_dir == job_dir else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def save_ticket(job_dir: str, ticket: str) -> None:
+    """Keep the ticket of an item that is done elsewhere as a whole, all or nothing."""
+    _save(job_dir, {"ticket": ticket})
+
+
+def load_ticket(job_dir: str) -> str:
+    """Give the ticket of a directory; empty if there is none, or it cannot be read."""
+    try:
+        with open(os.path.join(job_dir, _FILE), encoding="utf-8") as file:
+            return str(json.load(file)["ticket"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _save(job_dir: str, kept: Mapping[str, Any]) -> None:
+    path = os.path.join(job_dir, _FILE)
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        json.dump(kept, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.new", path)
 
 
 @contextlib.contextmanager

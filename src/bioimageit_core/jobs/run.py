@@ -6,7 +6,7 @@ import datetime
 import logging
 import platform
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from bioimageit_core.jobs.staging import Staging
 from bioimageit_core.plugins.contracts import ListsRuns, LocksEnvironment, UpdatesRun
 
 if TYPE_CHECKING:
+    from bioimageit_core.jobs.far_items import FarItems
     from bioimageit_core.plugins.contracts import DataService
 
 __all__ = ["run_job"]
@@ -55,6 +56,7 @@ def run_job(
     stop: Stop | None = None,
     pipeline: dict[str, str] | None = None,
     discard: Collection[str] = (),
+    home: Mapping[str, Any] | None = None,
 ) -> Run:
     """Run a tool over a selection and record what came of it.
 
@@ -87,6 +89,9 @@ def run_job(
         What the record says of the pipeline that the job is a step of.
     discard
         Outputs of the tool that are not kept: only the digests of their contents are recorded.
+    home
+        The configuration of `data` as it was written, with ``service``. With it, a runner of other machines has items
+        whose data are not local files done there as a whole: inputs and results pass through the service.
 
     Raises
     ------
@@ -115,7 +120,7 @@ def run_job(
         engine.set_up()
         if isinstance(runner, LocksEnvironment) and runner.environment_digest(plan.tool) != plan.work.environment:
             plan = plan_job(job, data=data, runner=runner, **options)  # the environment is known only now
-        work = _Work(plan, data, engine, told, stop, user, limits or Limits(), work_dir)
+        work = _Work(plan, data, engine, told, stop, user, limits or Limits(), work_dir, home)
         run = work.begin(pipeline or {})
         work.do(workers or engine.workers)
         return work.finish(run)
@@ -136,6 +141,7 @@ class _Work:
         user: str,
         limits: Limits,
         work_dir: str,
+        home: Mapping[str, Any] | None,
     ) -> None:
         self.plan = plan
         self.data = data
@@ -145,6 +151,7 @@ class _Work:
         self.user = user
         self.limits = limits
         self.work_dir = work_dir
+        self.home = home
         self.records: list[ItemRecord | None] = [None] * len(plan.items)
         self.started = time.monotonic()
         self.run = Run()
@@ -166,16 +173,37 @@ class _Work:
 
     def do(self, workers: int) -> None:
         """Execute the items."""
-        root = self.work_dir or self.engine.shared_dir
-        with job_folder(self.plan, root, is_kept=self.engine.dispatcher is not None) as folder:
-            staging = Staging(self.data, self.dataset, self.run, folder)
-            staging.expect(item.inputs for item in self.plan.items if item.action != "skip")
-            self.executor = Executor(self.plan, self.engine, staging, folder, self.limits, self.stop, workers)
+        plan, root = self.plan, self.work_dir or self.engine.shared_dir
+        with job_folder(plan, root, is_kept=self.engine.dispatcher is not None) as folder:
+            staging = Staging(self.data, self.dataset, self.run, folder, plan.experiment.md_uri)
+            staging.expect(item.inputs for item in plan.items if item.action != "skip")
+            self.executor = Executor(plan, self.engine, staging, folder, self.limits, self.stop, workers)
             self.executor.user = self.user
             self.executor.started = self.told.started
-            self.told.begin(self.plan)
+            self.executor.far = self._far_items(folder)
+            self.told.begin(plan)
             threads = workers + min(workers, _BESIDE)
-            work_through(enumerate(self.plan.items), self.executor, threads, self.stop, self._heard)
+            work_through(enumerate(plan.items), self.executor, threads, self.stop, self._heard)
+            if self.executor.far is not None:
+                staging.drop_unrecorded(file.uuid for item in self.records if item for file in item.outputs)
+
+    def _far_items(self, folder: str) -> FarItems | None:
+        """Give what has items done on other machines, where the runner can and the data are not here."""
+        if not self.home or not self.engine.stages_items or self.engine.dispatcher is None:
+            return None
+        from bioimageit_core.jobs.far_items import FarItems
+
+        return FarItems(
+            self.plan,
+            self.engine.dispatcher,
+            self.home,
+            self.user,
+            self.limits,
+            self.stop,
+            folder,
+            self.dataset.md_uri,
+            self.run,
+        )
 
     def finish(self, run: Run) -> Run:
         """Write the whole record, and say how it ended."""

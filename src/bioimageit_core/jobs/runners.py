@@ -13,7 +13,7 @@ from bioimageit_core.core.command import Command, CommandState, Finished
 from bioimageit_core.core.exceptions import RunnerExecError
 from bioimageit_core.jobs.dispatch import Dispatcher
 from bioimageit_core.jobs.pool import default_workers
-from bioimageit_core.plugins.contracts import RunsCommands, SharesDirectory, SubmitsCommands
+from bioimageit_core.plugins.contracts import RunsCommands, SharesDirectory, StagesItems, SubmitsCommands
 
 __all__ = ["Engine", "with_job_id"]
 
@@ -30,6 +30,8 @@ class Engine:
         published methods, which nobody has promised to call from several threads, and many where a scheduler waits.
     shared_dir
         Where the directories of items must lie; empty for anywhere.
+    stages_items
+        Whether whole items can be done where its commands are executed.
     """
 
     def __init__(self, runner: Any, tool: Tool, job_id: int, stop: Event, cpus: int = 1) -> None:
@@ -39,6 +41,7 @@ class Engine:
         self._stop = stop
         self._dispatcher: Dispatcher | None = None
         self.shared_dir = runner.shared_dir if isinstance(runner, SharesDirectory) else ""
+        self.stages_items = isinstance(runner, StagesItems) and bool(runner.stages_items)
         if isinstance(runner, RunsCommands):
             self.workers = max(1, default_workers() // max(1, cpus))
         elif isinstance(runner, SubmitsCommands):

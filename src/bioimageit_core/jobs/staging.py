@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import threading
@@ -14,12 +15,14 @@ from bioimageit_core.containers import Data, Dataset, ProcessedData, Run
 from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.core.wrappers.datatypes import extension_of
 from bioimageit_core.jobs.plan import Inputs, local_path
-from bioimageit_core.plugins.contracts import CleansUp, CreatesDataUri, DownloadsData, GetsDataUri
+from bioimageit_core.plugins.contracts import CleansUp, CreatesDataUri, DeletesData, DownloadsData, GetsDataUri
 
 if TYPE_CHECKING:
     from bioimageit_core.plugins.contracts import DataService
 
 __all__ = ["Staging", "remove"]
+
+logger = logging.getLogger(__name__)
 
 
 class Staging:
@@ -29,8 +32,12 @@ class Staging:
     that copies are to be removed.
     """
 
-    def __init__(self, data_service: DataService, dataset: Dataset, run: Run, folder: str) -> None:
+    def __init__(
+        self, data_service: DataService, dataset: Dataset, run: Run, folder: str, experiment: str = ""
+    ) -> None:
         self._service = data_service
+        self._experiment = experiment
+        self._before = {entry.uuid for entry in dataset.uris}
         self._dataset = dataset
         self._run = run
         self._folder = os.path.join(folder, "inputs")
@@ -107,21 +114,41 @@ class Staging:
             raise
         return stored
 
+    def drop_unrecorded(self, recorded: Iterable[str]) -> None:
+        """Take out what this run stored and nobody recorded: by a machine that was lost before it could say so.
+
+        Parameters
+        ----------
+        recorded
+            The uuid of each result.
+        """
+        known = {*self._before, *recorded}
+        with self._service_turn:
+            entries = self._service.get_dataset(self._dataset.md_uri).uris
+            others = [self._service.get_processed_data(one.md_uri) for one in entries if one.uuid not in known]
+        self._take_back(
+            [data for data in others if (data.run.uuid or data.run.md_uri) in (self._run.uuid, self._run.md_uri)]
+        )
+
     def _take_back(self, stored: Sequence[ProcessedData]) -> None:
-        """Take the data of a failed item out of the dataset again."""
+        """Take data that are not to be out of the dataset again."""
         if not stored:
             return
-        gone = {data.uuid for data in stored}
-        with contextlib.suppress(Exception), self._service_turn:
-            delete = getattr(self._service, "delete_data", None)
-            if callable(delete):
-                for data in stored:
-                    delete(data.md_uri)
-            dataset = self._service.get_dataset(self._dataset.md_uri)
-            left = [entry for entry in dataset.uris if entry.uuid not in gone]
-            if len(left) != len(dataset.uris):
-                dataset.uris = left
-                self._service.update_dataset(dataset)
+        try:
+            with self._service_turn:
+                if isinstance(self._service, DeletesData) and self._experiment:
+                    gone = [data.md_uri for data in stored]
+                    entry = self._service.delete_data(self._experiment, gone, what="results of a failed item")
+                    self._service.purge_trash(self._experiment, entry.id)
+                else:
+                    self._unlist({data.uuid for data in stored})
+        except Exception:
+            logger.warning("results of a failed item could not be taken out of their dataset", exc_info=True)
+
+    def _unlist(self, gone: set[str]) -> None:
+        dataset = self._service.get_dataset(self._dataset.md_uri)
+        dataset.uris = [entry for entry in dataset.uris if entry.uuid not in gone]
+        self._service.update_dataset(dataset)
 
     def _copy(self, data: Data) -> str:
         os.makedirs(self._folder, exist_ok=True)

@@ -30,6 +30,7 @@ __all__ = [
     "ReceivesData",
     "RunsCommands",
     "SharesDirectory",
+    "StagesItems",
     "SubmitsCommands",
     "UpdatesRun",
     "ViewsData",
@@ -305,6 +306,19 @@ class SharesDirectory(Protocol):
     @property
     def shared_dir(self) -> str:
         """Absolute path under which the directories of jobs are to be made; ``''`` for anywhere."""
+        ...
+
+
+@runtime_checkable
+class StagesItems(Protocol):
+    """Does whole items where its commands are executed: inputs and results of a remote home need no shared directory.
+
+    Such a runner hands `Command.item`, where it is not empty, to `bioimageit_core.api.items.execute` over there.
+    """
+
+    @property
+    def stages_items(self) -> bool:
+        """Whether it does."""
         ...
 
 

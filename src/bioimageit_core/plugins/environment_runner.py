@@ -18,6 +18,7 @@ from bioimageit_core.core.exceptions import RunnerExecError
 from bioimageit_core.plugins.contracts import RunnerService
 from bioimageit_core.plugins.environments import Environment, Environments, Maker, Recipe, sha256_of
 from bioimageit_core.plugins.process import end_strays, local_environment, run_process
+from bioimageit_core.plugins.submitted import SubmitsHere
 from bioimageit_core.plugins.tool_requirements import packages_of
 
 __all__ = ["EnvironmentRunner", "as_list", "clean_environment"]
@@ -51,7 +52,7 @@ def as_list(value: Any) -> list[str]:
     return [str(value)] if isinstance(value, str | os.PathLike) else [str(item) for item in value]
 
 
-class EnvironmentRunner(RunnerService):
+class EnvironmentRunner(SubmitsHere, RunnerService):
     """Executes commands on this machine, in an environment for what their tool requires.
 
     A tool that requires no package runs with what is on the path, as LOCAL would run it.

@@ -18,9 +18,10 @@ from bioimageit_core.core.exceptions import BioImageITError, ConfigError, Runner
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bioimageit_core.plugins.contracts import RunnerService
+    from bioimageit_core.plugins.contracts import DataService, RunnerService
 
 __all__ = [
+    "Home",
     "Inner",
     "command_from",
     "execute",
@@ -81,6 +82,39 @@ class Inner:
         from bioimageit_core.plugins.runners_factory import runnerServices
 
         found: RunnerService = runnerServices.get(self.name, **self.options)
+        return found
+
+
+@dataclass(frozen=True)
+class Home:
+    """The data service that items which are done on another machine read from and write to.
+
+    Attributes
+    ----------
+    options
+        Its configuration as it was written: secrets that it names, by ``${ENV:…}`` or ``${KEYRING:…}``, are looked up
+        on that machine.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def service(self, user: str = "") -> DataService:
+        """Give the service, acting for a user.
+
+        Raises
+        ------
+        ConfigError
+            A secret that it names is not on this machine.
+        PluginError
+            It cannot be used.
+        """
+        from bioimageit_core.core.secrets import resolve
+        from bioimageit_core.plugins.data_factory import metadataServices
+
+        found: DataService = metadataServices.get(self.name, **resolve(dict(self.options), "metadata"))
+        if user and hasattr(found, "act_for"):
+            found.act_for(user)
         return found
 
 

@@ -20,6 +20,7 @@ from bioimageit_core.core.exceptions import RunnerExecError
 from bioimageit_core.plugins.container_command import Images, command_of_paths, mounts_of, variables_of
 from bioimageit_core.plugins.contracts import RunnerService
 from bioimageit_core.plugins.process import end_strays, run_process
+from bioimageit_core.plugins.submitted import SubmitsHere
 
 __all__ = [
     "ContainerRunnerService",
@@ -38,7 +39,7 @@ _KILLED_WITHIN = 10.0  # how long a container may take to end
 _TICK = 0.1
 
 
-class ContainerRunnerService(RunnerService):
+class ContainerRunnerService(SubmitsHere, RunnerService):
     """Executes commands in containers.
 
     A container sees the directories of its job, inputs read-only, at the paths that they have here; it runs as the

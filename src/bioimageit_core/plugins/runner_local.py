@@ -14,6 +14,7 @@ from bioimageit_core.containers import Tool
 from bioimageit_core.core.command import Command, Finished, failure_of
 from bioimageit_core.plugins.contracts import RunnerService
 from bioimageit_core.plugins.process import end_strays, local_environment, run_process
+from bioimageit_core.plugins.submitted import SubmitsHere
 
 __all__ = ["LocalRunnerService", "LocalRunnerServiceBuilder", "plugin_info"]
 
@@ -33,7 +34,7 @@ class LocalRunnerServiceBuilder:
         return self._instance
 
 
-class LocalRunnerService(RunnerService):
+class LocalRunnerService(SubmitsHere, RunnerService):
     """Executes commands on this machine.
 
     A tool finds the running interpreter's programs first, so that `python` in its command is this environment's, then

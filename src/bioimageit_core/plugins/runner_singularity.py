@@ -22,6 +22,7 @@ from bioimageit_core.plugins.container_command import Images, command_of_paths, 
 from bioimageit_core.plugins.contracts import RunnerService
 from bioimageit_core.plugins.environments import default_env_dir, sha256_of
 from bioimageit_core.plugins.process import end_strays, local_environment, run_process
+from bioimageit_core.plugins.submitted import SubmitsHere
 
 __all__ = ["SingularityRunnerService", "SingularityRunnerServiceBuilder", "plugin_info"]
 
@@ -61,7 +62,7 @@ class SingularityRunnerServiceBuilder:
         return self._instance
 
 
-class SingularityRunnerService(RunnerService):
+class SingularityRunnerService(SubmitsHere, RunnerService):
     """Executes commands in containers of apptainer or singularity.
 
     A container sees the directories of its job, inputs read-only, at the paths that they have here; it runs as the

@@ -50,6 +50,7 @@ ABILITIES: dict[str, tuple[type, ...]] = {
         optional.RunsCommands,
         optional.SubmitsCommands,
         optional.SharesDirectory,
+        optional.StagesItems,
         optional.LocksEnvironment,
     ),
     "tools": (),

@@ -15,11 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import FrameType
 
+from bioimageit_core.api.items import execute
 from bioimageit_core.containers import Tool
 from bioimageit_core.core.command import CommandState, Finished
 from bioimageit_core.core.exceptions import BioImageITError
 from bioimageit_core.plugins.contracts import RunnerService
-from bioimageit_core.plugins.far_end import Inner, execute
+from bioimageit_core.plugins.far_end import Inner
 
 from bioimageit_batch.bundle import Bundle
 

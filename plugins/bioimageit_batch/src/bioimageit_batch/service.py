@@ -115,6 +115,11 @@ class BatchRunnerService(RunnerService):
         """Where directories of jobs are to be made."""
         return self._shared_dir
 
+    @property
+    def stages_items(self) -> bool:
+        """Whole items with a remote home are done where commands are executed."""
+        return True
+
     def environment_digest(self, tool: Tool) -> str | None:
         """Give the digest of the environment that the inner runner makes."""
         inner = self._inner.service()

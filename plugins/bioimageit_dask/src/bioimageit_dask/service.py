@@ -82,6 +82,11 @@ class DaskRunnerService(RunnerService):
         """Where directories of jobs are to be made; empty for anywhere."""
         return self._shared_dir
 
+    @property
+    def stages_items(self) -> bool:
+        """Whole items with a remote home are done where commands are executed."""
+        return True
+
     def environment_digest(self, tool: Tool) -> str | None:
         """Give the digest of the environment that the inner runner makes."""
         inner = self._inner.service()

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bioimageit_core.api.items import execute
 from bioimageit_core.containers import Tool
 from bioimageit_core.core.command import Command, CommandState, Finished
 from bioimageit_core.core.exceptions import BioImageITError
 from bioimageit_core.plugins.contracts import RunnerService
-from bioimageit_core.plugins.far_end import Inner, execute, is_seen
+from bioimageit_core.plugins.far_end import Inner, is_seen
 from distributed import WorkerPlugin, get_worker
 
 from bioimageit_dask import guard
