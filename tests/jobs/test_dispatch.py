@@ -145,6 +145,52 @@ def test_stopping_twice_cancels_what_was_submitted(home: Any, make_tool: MakeToo
     assert scheduler.cancelled == ["job-0"]
 
 
+class OneAtATime(Scheduler):
+    """Runs one command at a time; the others wait in its queue."""
+
+    def __init__(self, shared_dir: Path) -> None:
+        super().__init__(shared_dir)
+        self.turn = threading.Lock()
+
+    def _work(self, ticket: str, command: Command) -> None:
+        with self.turn:
+            if self.events[ticket].is_set():
+                reason = "cancelled before it started"
+                finished = Finished(None, state=CommandState.CANCELLED, reason=reason)
+                self.states[ticket] = CommandStatus(CommandState.CANCELLED, finished)
+                return
+            self.states[ticket] = CommandStatus(CommandState.RUNNING)
+            super()._work(ticket, command)
+
+
+def test_stopping_once_finishes_what_runs_and_takes_back_what_waits(
+    local: Any, make_tool: MakeTool, tmp_path: Path
+) -> None:
+    local.add("a", "b", "c")
+    began, go_on = tmp_path / "began", tmp_path / "go_on"
+    tool = make_tool(
+        f"open({str(began)!r}, 'w').close()\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.02)\nwrite('ok')"
+    )
+    scheduler, stop = OneAtATime(tmp_path / "shared"), Stop()
+
+    def ask() -> None:
+        while not began.exists():
+            threading.Event().wait(0.02)
+        stop.request()
+        while len(scheduler.cancelled) < 2:
+            threading.Event().wait(0.02)
+        go_on.touch()
+
+    threading.Thread(target=ask, daemon=True).start()
+    with pytest.raises(JobCancelledError) as caught:
+        local.run(local.job(tool), runner=scheduler, stop=stop)
+
+    record = read_record(caught.value.run)
+    assert record is not None
+    assert record.counts() == {"done": 1, "cancelled": 2}
+    assert list(local.contents().values()) == ["ok"]
+
+
 def test_a_scheduler_that_miscounts_is_an_error(home: Any, make_tool: MakeTool, scheduler: Scheduler) -> None:
     home.add("a")
     scheduler.submit = lambda tool, commands, job_id=0: []  # type: ignore[method-assign]

@@ -57,6 +57,7 @@ def test_bundles_tell_of_each_command_and_are_removed_afterwards(
     assert len([path for path in folder.iterdir() if (path / "bundle.json").exists()]) == 3
     service.tear_down(TOOL)
     assert [path for path in folder.iterdir() if (path / "bundle.json").exists()] == []
+    assert list((folder / "submitted" / "slurm").iterdir()) == []
 
 
 def test_a_killed_launcher_is_submitted_again_with_what_has_no_result(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ToolsCategoryContainer,
     )
     from bioimageit_core.jobs import Limits, Plan, Reason, Stop
+    from bioimageit_core.jobs.steps import PlannedStep
     from bioimageit_core.jobs.tool_tests import ToolTestReport, ToolTestResult
 
 __all__ = ["ToolRequests"]
@@ -245,6 +246,18 @@ class ToolRequests(Services):
 
         dataset = dataset_of(self.data_service, experiment, dataset_name)
         return dataset_status(self.data_service, self.tools_service, experiment, dataset, runner=self.runner_service)
+
+    def plan_pipeline(self, experiment: Experiment, pipeline: Pipeline) -> list[PlannedStep]:
+        """Give the jobs that a pipeline stands for, in their order: sweeps laid out, everything checked, nothing run.
+
+        Raises
+        ------
+        PipelineError
+            The pipeline cannot be run; it names everything that is wrong with it.
+        """
+        from bioimageit_core.jobs.steps import plan_steps
+
+        return plan_steps(experiment, pipeline, self.tools_service)
 
     def run_pipeline(
         self,

@@ -19,6 +19,16 @@ __all__ = ["register"]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", "-j", min=1, help="Items at a time; by default what suits the runner.")
 ]
+RetriesOption = Annotated[int, typer.Option("--retries", min=0, help="How often to try again what failed.")]
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="What one item may take; by default any time.")
+]
+MemoryOption = Annotated[
+    str, typer.Option("--memory", metavar="SIZE", help="Memory that one item may take, such as 4G; by default any.")
+]
+CpusOption = Annotated[
+    int, typer.Option("--cpus", min=1, help="Processors that one item uses: as many fewer run at a time.")
+]
 AgainOption = Annotated[bool, typer.Option("--again", help="Also items that were done before.")]
 
 
@@ -72,10 +82,10 @@ def run(
     broadcast: Annotated[
         list[str] | None, typer.Option("--broadcast", metavar="INPUT", help="An input whose one data goes with all.")
     ] = None,
-    retries: Annotated[int, typer.Option("--retries", min=0, help="How often to try again what failed.")] = 0,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="What one item may take; by default any time.")
-    ] = None,
+    retries: RetriesOption = 0,
+    timeout: TimeoutOption = None,
+    memory: MemoryOption = "",
+    cpus: CpusOption = 1,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,13 +102,11 @@ def run(
     if not given:
         raise typer.BadParameter("say what the tool is to work on", param_hint="--input")
     job = running.make_job(session, found, tool, given, key_values(parameters or [], "--param"), output)
+    limits = running.make_limits(timeout, memory, retries, cpus)
     options: dict[str, Any] = {"reuse": not no_reuse, "resume": not again, "broadcast": broadcast or []}
     if dry_run:
         running.show_plan(session.request.plan(job, **options), as_json)
         return
-    from bioimageit_core.jobs import Limits
-
-    limits = Limits(seconds=timeout, retries=retries)
     running.run(session, job, {**options, "workers": workers, "limits": limits}, as_json)
 
 
@@ -108,14 +116,24 @@ def pipeline(
     file: Annotated[str, typer.Argument(metavar="PIPELINE", help="The file that describes the steps, JSON or YAML.")],
     workers: WorkersOption = None,
     again: AgainOption = False,
+    retries: RetriesOption = 0,
+    timeout: TimeoutOption = None,
+    memory: MemoryOption = "",
+    cpus: CpusOption = 1,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the steps of a pipeline, each after those whose results it reads. Run again, it does only what is missing."""
     from bioimageit_core.cli import running
 
     session = session_of(ctx)
-    options = {"workers": workers, "resume": not again}
-    running.run_pipeline(session, session.experiment(experiment), os.path.expanduser(file), options, as_json)
+    found, path = session.experiment(experiment), os.path.expanduser(file)
+    limits = running.make_limits(timeout, memory, retries, cpus)
+    if dry_run:
+        running.show_steps(session, found, path, as_json)
+        return
+    options = {"workers": workers, "resume": not again, "limits": limits}
+    running.run_pipeline(session, found, path, options, as_json)
 
 
 def replay(

@@ -13,15 +13,16 @@ import typer
 from bioimageit_core.cli.documents import run_document
 from bioimageit_core.cli.output import show_json, show_table, show_text
 from bioimageit_core.cli.tooling import find_tool
-from bioimageit_core.containers import IO_PARAM, Job, Run, Tool
+from bioimageit_core.containers import IO_PARAM, Job, Pipeline, Run, Tool
 from bioimageit_core.core.exceptions import JobFailedError, NotFoundError, ToolsServiceError
 
 if TYPE_CHECKING:
     from bioimageit_core.cli.session import Session
     from bioimageit_core.containers import Experiment
+    from bioimageit_core.jobs import Limits
     from bioimageit_core.jobs.plan import Plan
 
-__all__ = ["JobInputText", "make_job", "parse_input", "run", "run_pipeline", "show_plan"]
+__all__ = ["JobInputText", "make_job", "make_limits", "parse_input", "run", "run_pipeline", "show_plan", "show_steps"]
 
 _INPUT = re.compile(r"(?P<name>[^=:/]+)=(?P<dataset>[^:/]+)(?:/(?P<output>[^:]+))?(?::(?P<query>.*))?", re.DOTALL)
 
@@ -91,6 +92,54 @@ def make_job(
     return job
 
 
+def make_limits(seconds: float | None, memory: str, retries: int, cpus: int) -> Limits:
+    """Return what one item may take.
+
+    Raises
+    ------
+    BadParameter
+        `memory` is no size.
+    """
+    from bioimageit_core.jobs import Limits
+
+    return Limits(seconds, _bytes(memory), retries, cpus)
+
+
+def show_steps(session: Session, experiment: Experiment, file: str, as_json: bool) -> None:
+    """Show the steps that a pipeline stands for, in their order; nothing is run."""
+    steps = session.request.plan_pipeline(experiment, _read_pipeline(session, file))
+    if as_json:
+        keys = ("name", "dataset", "query", "output")
+        rows = [
+            {
+                "step": step.name,
+                "tool": step.tool.fullname(),
+                "dataset": step.dataset,
+                "inputs": [dict(zip(keys, each, strict=True)) for each in step.inputs],
+                "parameters": dict(step.parameters),
+                "after": list(step.after),
+            }
+            for step in steps
+        ]
+        show_json({"steps": rows})
+        return
+    show_table(
+        ["step", "tool", "reads", "parameters", "makes dataset", "after"],
+        (
+            (
+                step.name,
+                step.tool.fullname(),
+                ", ".join(_selection_said(*each) for each in step.inputs),
+                ", ".join(f"{name}={value}" for name, value in step.parameters.items()),
+                step.dataset,
+                ", ".join(step.after),
+            )
+            for step in steps
+        ),
+        count=len(steps),
+    )
+
+
 def show_plan(planned: Plan, as_json: bool) -> None:
     """Show what a job will do, item by item, and why."""
     if as_json:
@@ -143,9 +192,7 @@ def run_pipeline(
     """
     from bioimageit_core.jobs.record import RunRecord, read_record
 
-    if not os.path.isfile(file):
-        raise NotFoundError("pipeline", file)
-    steps = session.request.get_pipeline(file)
+    steps = _read_pipeline(session, file)
     with session.progress(f"running {steps.name or file}"):
         runs = session.request.run_pipeline(experiment, steps, **options)
     records = [read_record(run) or RunRecord() for run in runs]
@@ -167,6 +214,31 @@ def run_pipeline(
         for run, record, dataset in zip(runs, records, datasets, strict=True)
     )
     show_table(["step", "tool", "dataset", "data", "items"], rows)
+
+
+def _read_pipeline(session: Session, file: str) -> Pipeline:
+    if not os.path.isfile(file):
+        raise NotFoundError("pipeline", file)
+    return session.request.get_pipeline(file)
+
+
+def _selection_said(name: str, dataset: str, query: str, output: str) -> str:
+    return f"{name}={dataset}{'/' if output else ''}{output}{':' if query else ''}{query}"
+
+
+def _bytes(text: str) -> int | None:
+    """Read a size: a number of bytes, or one with K, M, G or T (of 1024).
+
+    >>> _bytes("4G"), _bytes("1.5 MiB"), _bytes("")
+    (4294967296, 1572864, None)
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " ")) if match else 0
+    if size <= 0:
+        raise typer.BadParameter(f"{text!r} is no size such as 500M or 4G", param_hint="--memory")
+    return size
 
 
 def _results(session: Session, job: Job) -> set[str]:

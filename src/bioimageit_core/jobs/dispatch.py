@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from threading import Event
 from typing import TYPE_CHECKING
@@ -32,11 +33,14 @@ class Dispatcher:
     One thread does it, started by the first command and ended by `close`.
     """
 
-    def __init__(self, runner: SubmitsCommands, tool: Tool, job_id: int, stop: Event) -> None:
+    def __init__(
+        self, runner: SubmitsCommands, tool: Tool, job_id: int, stop: Event, starting: Event | None = None
+    ) -> None:
         self._runner = runner
         self._tool = tool
         self._job_id = job_id
         self._stop = stop
+        self._starting = starting or Event()  # set when what the scheduler has not begun is not to be begun
         self._lock = threading.Lock()
         self._new = Event()
         self._closed = False
@@ -122,7 +126,9 @@ class Dispatcher:
                 self._submit_waiting()
                 pause = _LOOK[0]
             if self._stop.is_set():
-                self._cancel()
+                with self._lock:
+                    watched = list(self._watched)
+                self._cancel(watched)
                 self._give_up()
             pause = _LOOK[0] if self._look() else min(pause * 1.5, _LOOK[1])
             if self._stop.is_set():
@@ -168,6 +174,8 @@ class Dispatcher:
             if self._stop.is_set():
                 self._tell(watched, Finished(None, state=CommandState.CANCELLED, reason=f"no answer: {error}"))
             return False
+        if self._starting.is_set() and not self._stop.is_set():
+            self._cancel([ticket for ticket, status in statuses.items() if status.state is CommandState.QUEUED])
         over = {ticket: status for ticket, status in statuses.items() if status.state.is_final and ticket in watched}
         for ticket, status in over.items():
             finished = status.finished or Finished(None, state=status.state, reason=str(status.state))
@@ -189,9 +197,8 @@ class Dispatcher:
         if time.monotonic() - self._cancelled_at > _PATIENCE:
             self._tell(dict(self._watched), Finished(None, state=CommandState.CANCELLED, reason="cancelled"))
 
-    def _cancel(self) -> None:
-        with self._lock:
-            tickets = [ticket for ticket in self._watched if ticket not in self._cancelled]
+    def _cancel(self, tickets: Sequence[str]) -> None:
+        tickets = [ticket for ticket in tickets if ticket not in self._cancelled]
         if not tickets:
             return
         try:

@@ -31,7 +31,7 @@ from bioimageit_core.jobs.staging import Staging, remove
 if TYPE_CHECKING:
     from bioimageit_core.jobs.far_items import FarItems
 
-__all__ = ["Executor", "Limits", "write_job_dir"]
+__all__ = ["Executor", "Limits", "inputs_of", "write_job_dir"]
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Executor:
     def __call__(self, task: tuple[int, PlannedItem]) -> tuple[int, ItemRecord]:
         """Do an item; whatever goes wrong with it is in its record, and in `errors`."""
         number, item = task
-        record = ItemRecord(item.name, inputs=_inputs_of(item))
+        record = ItemRecord(item.name, inputs=inputs_of(item))
         started = time.monotonic()
         try:
             if item.action == "skip" and item.result is not None:
@@ -383,5 +383,6 @@ def _known(format_: str) -> str:
     return format_of(format_)
 
 
-def _inputs_of(item: PlannedItem) -> list[FileRecord]:
+def inputs_of(item: PlannedItem) -> list[FileRecord]:
+    """Give what a record says of the inputs of an item that has not been begun."""
     return [FileRecord(name, data.name, data.uuid) for name, several in item.inputs.items() for data in several]

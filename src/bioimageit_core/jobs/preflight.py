@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,8 @@ def find_misfits(tool: Tool, items: Iterable[Mapping[str, Sequence[Data]]]) -> l
                     continue
                 seen.add((name, data.uuid or data.md_uri))
                 path = data.uri.removeprefix("file://")
-                if _is_missing(path):
-                    misfits.append(f"{data.name} (input {name!r}): its file {path} is not there")
-                    continue
-                if _is_empty(path):
-                    misfits.append(f"{data.name} (input {name!r}): its file is empty")
+                if wrong := _what_is_wrong(path):
+                    misfits.append(f"{data.name} (input {name!r}): {wrong}")
                     continue
                 file_name = data.name if "." in data.name else os.path.basename(path)
                 kind = (name, os.path.splitext(os.path.basename(path) or file_name)[1].lower(), data.format)
@@ -64,12 +62,13 @@ def find_refused(plan: Plan) -> list[str]:
     return refused
 
 
-def _is_missing(path: str) -> bool:
-    return os.path.isabs(path) and not os.path.exists(path)
-
-
-def _is_empty(path: str) -> bool:
-    return os.path.isfile(path) and os.path.getsize(path) == 0
+def _what_is_wrong(path: str) -> str:
+    """Say that a local file is not there, or is empty; one look at each, for there may be very many."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return f"its file {path} is not there" if os.path.isabs(path) else ""
+    return "its file is empty" if stat.S_ISREG(status.st_mode) and status.st_size == 0 else ""
 
 
 def _fits(accepts: Callable[..., bool], formats: Sequence[str], path: str, format_: str) -> bool:

@@ -14,7 +14,7 @@ from bioimageit_core.containers import Dataset, Job, Run
 from bioimageit_core.core.exceptions import JobFailedError
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.jobs.errors import JobCancelledError, PreflightError
-from bioimageit_core.jobs.execute import Executor, Limits
+from bioimageit_core.jobs.execute import Executor, Limits, inputs_of
 from bioimageit_core.jobs.pickup import job_folder
 from bioimageit_core.jobs.plan import Plan, plan_job
 from bioimageit_core.jobs.pool import Stop, work_through
@@ -115,7 +115,7 @@ def run_job(
         told.notify("nothing to do: an earlier run did all items")
         return earlier
     stop = stop or Stop()
-    engine = Engine(runner, plan.tool, job_id, stop.running, (limits or Limits()).cpus)
+    engine = Engine(runner, plan.tool, job_id, stop.running, (limits or Limits()).cpus, stop.starting)
     try:
         engine.set_up()
         if isinstance(runner, LocksEnvironment) and runner.environment_digest(plan.tool) != plan.work.environment:
@@ -209,7 +209,7 @@ class _Work:
         """Write the whole record, and say how it ended."""
         for number, item in enumerate(self.plan.items):
             if self.records[number] is None:
-                self.records[number] = ItemRecord(item.name, "cancelled", "not begun")
+                self.records[number] = ItemRecord(item.name, "cancelled", "not begun", inputs=inputs_of(item))
         failures = {self._unique(number): error for number, error in sorted(self.executor.errors.items())}
         done = sum(item is not None and item.state in ("done", "skipped", "reused") for item in self.records)
         left = len(self.records) - done - len(failures)

@@ -34,7 +34,9 @@ class Engine:
         Whether whole items can be done where its commands are executed.
     """
 
-    def __init__(self, runner: Any, tool: Tool, job_id: int, stop: Event, cpus: int = 1) -> None:
+    def __init__(
+        self, runner: Any, tool: Tool, job_id: int, stop: Event, cpus: int = 1, starting: Event | None = None
+    ) -> None:
         self._runner = runner
         self._tool = tool
         self._job_id = job_id
@@ -46,7 +48,7 @@ class Engine:
             self.workers = max(1, default_workers() // max(1, cpus))
         elif isinstance(runner, SubmitsCommands):
             self.workers = _WAITING
-            self._dispatcher = Dispatcher(runner, tool, job_id, stop)
+            self._dispatcher = Dispatcher(runner, tool, job_id, stop, starting)
         else:
             self.workers = 1
 

@@ -121,8 +121,23 @@ class Bundle:
         except OSError:
             return ""
 
+    def add_files(self, paths: Sequence[str]) -> None:
+        """Note files in the folder ``submitted`` beside it that go with it."""
+        write_json(self._file("files.json"), {"paths": [*self._files(), *paths]})
+
+    def _files(self) -> list[str]:
+        try:
+            beside = os.path.join(os.path.dirname(self.path), "submitted", "")
+            found = [os.path.abspath(path) for path in _read_json(self._file("files.json"))["paths"]]
+            return [path for path in found if path.startswith(beside)]  # whatever somebody else wrote into it
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
     def remove(self) -> None:
-        """Remove it."""
+        """Remove it, and the files that go with it."""
+        for path in self._files():
+            with contextlib.suppress(OSError):
+                os.unlink(path)
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _file(self, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 from bioimageit_core.core.command import CommandState
 from bioimageit_core.core.exceptions import RunnerExecError
 
-__all__ = ["SCHEDULERS", "Fate", "Request", "Scheduler", "parse_lsf", "parse_pbs", "parse_slurm"]
+__all__ = ["SCHEDULERS", "Fate", "Request", "Scheduler", "Submitted", "parse_lsf", "parse_pbs", "parse_slurm"]
 
 _SECONDS = 120.0  # the longest that a program of a scheduler may take
 _FOREVER = 10**8  # PSI/J's own looking after jobs, of which nobody here asks
@@ -52,6 +53,20 @@ class Request:
     account: str = ""
     reservation: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A batch job that a scheduler took.
+
+    Attributes
+    ----------
+    files
+        What PSI/J keeps of it, to be removed when nobody asks for the batch job any more.
+    """
+
+    native_id: str
+    files: tuple[str, ...] = ()
 
 
 def parse_slurm(text: str) -> dict[str, Fate]:
@@ -166,16 +181,15 @@ class Scheduler:
                 f"submits to it, load its module, or choose another runner.scheduler ({', '.join(SCHEDULERS)})"
             )
 
-    def submit(self, argv: Sequence[str], directory: str, request: Request) -> str:
-        """Submit a batch job and return the scheduler's id of it.
+    def submit(self, argv: Sequence[str], directory: str, request: Request) -> Submitted:
+        """Submit a batch job.
 
         Raises
         ------
         RunnerExecError
             The scheduler refuses it; the message says what it said.
         """
-        import psij
-
+        psij = _psij()
         # one process with many processors: PBS is told of processes alone
         shape = {"processes_per_node": request.cpus} if self.name == "pbs" else {"cpu_cores_per_process": request.cpus}
         attributes = psij.JobAttributes(
@@ -206,7 +220,9 @@ class Scheduler:
         native_id = str(job.native_id or "")
         if not _NATIVE_ID.fullmatch(native_id):
             raise RunnerExecError(f"{self.name} gave the batch job the id {native_id!r}, which cannot be one")
-        return native_id
+        kept = Path(self._folder, self.name)
+        names = (f"{job.id}.job", *(f"{native_id}.{what}" for what in ("nodefile", "out", "ec")))
+        return Submitted(native_id, tuple(str(kept / name) for name in names))
 
     def fates(self, native_ids: Sequence[str]) -> dict[str, Fate]:
         """Ask where batch jobs stand; those that it does not know are left out.
@@ -238,7 +254,7 @@ class Scheduler:
 
     def _executor(self) -> Any:
         if self._made is None:
-            import psij
+            psij = _psij()
             from psij.executors.batch.batch_scheduler_executor import BatchSchedulerExecutorConfig
 
             config = BatchSchedulerExecutorConfig(
@@ -259,6 +275,19 @@ class Scheduler:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise RunnerExecError(f"{argv[0]} of {self.name} does not answer: {error}", argv) from error
         return done.stdout.decode("utf-8", "replace"), done.returncode, done.stderr.decode("utf-8", "replace")
+
+
+def _psij() -> Any:
+    """Import PSI/J, which warns of threads for the sake of processes that it starts itself; here it starts none."""
+    said = logging.getLogger("psij.executors.local")
+    level = said.level
+    said.setLevel(logging.ERROR)
+    try:
+        import psij
+        import psij.executors.local
+    finally:
+        said.setLevel(level)
+    return psij
 
 
 def _records(text: str, key: str, kind: type = dict) -> Any:

@@ -246,7 +246,9 @@ class BatchRunnerService(RunnerService):
             **self._words,
         )
         argv = [self._python, "-m", "bioimageit_batch.launcher", bundle.path]
-        bundle.set_job(self._scheduler.submit(argv, bundle.path, request), attempt)
+        submitted = self._scheduler.submit(argv, bundle.path, request)
+        bundle.set_job(submitted.native_id, attempt)
+        bundle.add_files(submitted.files)
         self._fates[bundle.path] = Fate(CommandState.QUEUED)
         self._asked_at[bundle.path] = time.monotonic()
         self._over_since.pop(bundle.path, None)
