@@ -6,16 +6,17 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.api.reading import local_path
 from bioimageit_core.api.services import Services
 from bioimageit_core.core.exceptions import UnsupportedError
 
 if TYPE_CHECKING:
-    from bioimageit_core.containers import Data
+    from bioimageit_core.api.describing import Described
+    from bioimageit_core.containers import Data, Experiment
     from bioimageit_core.images.model import ImageFacts, OpenImage
 
 __all__ = ["ImageRequests"]
@@ -58,6 +59,72 @@ class ImageRequests(Services):
         if not path:
             raise UnsupportedError(self._name_of_service("metadata"), f"open {data.name!r} lazily: download it first")
         return open_image(path, scene)
+
+    def open_in_napari(self, data: Data | Sequence[Data], viewer: Any = None, scene: int = 0) -> Any:
+        """Show images in napari: a layer for each channel, labels as labels; pixels are read when they are looked at.
+
+        Parameters
+        ----------
+        data
+            One, or several that are laid over each other, as an image and its labels.
+        viewer
+            A viewer that is there; by default that of napari that is open, else a new one.
+        scene
+            Which of the images in the files, from 0.
+
+        Returns
+        -------
+        napari.Viewer
+            The viewer. A script that does nothing else then calls ``napari.run()``.
+
+        Raises
+        ------
+        UnsupportedError
+            napari is not installed, or the service makes only copies that are removed again.
+        ImageReadError
+            It is no image, or damaged.
+        """
+        from bioimageit_core.images.layers import layers_of
+
+        try:
+            import napari
+        except ImportError as error:
+            hint = "napari is not installed: pip install 'napari[all]'"
+            raise UnsupportedError("this machine", f"show images in napari ({hint})") from error
+        several = list(data) if isinstance(data, Sequence) else [data]
+        opened = [(each, self.open_image(each, scene)) for each in several]
+        layers = [layer for each, image in opened for layer in layers_of(image, each.name, _name_for_look(each))]
+        viewer = viewer or napari.current_viewer() or napari.Viewer()
+        for pixels, about, kind in layers:
+            viewer.add_layer(napari.layers.Layer.create(pixels, about, kind))
+        return viewer
+
+    def describe_images(self, experiment: Experiment, *, anew: bool = False) -> Described:
+        """Record in the metadata of raw data what their images say of themselves, where an import did not.
+
+        Parameters
+        ----------
+        anew
+            Also where it is recorded, as after an update of a reader; what images do not state stays as it is.
+        """
+        from bioimageit_core.api.describing import Described, Describer, add_facts, is_image
+
+        describer, done = Describer(), Described()
+        dataset = self.data_service.get_dataset(experiment.raw_dataset.url)
+        for number, entry in enumerate(dataset.uris):
+            data = self.data_service.get_raw_data(entry.md_uri)
+            self.notify_observers(100 * number // len(dataset.uris), f"look into {data.name}")
+            if ("Reader" in data.metadata and not anew) or not is_image(self.formats.get(data.format)):
+                continue
+            with self._local(data) as path:
+                found = describer(path)
+            if add_facts(data, found, anew=anew):
+                self.data_service.update_raw_data(data)
+                done.count += 1
+            elif not found:
+                done.unread[data.name] = next(reversed(describer.unread.values()))
+        self.notify_observers(100, "")
+        return done
 
     def thumbnail(self, data: Data, size: int = 256, scene: int = 0) -> Path:
         """Return a small PNG of an image, from a cache where it was made before.

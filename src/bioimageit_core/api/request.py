@@ -10,6 +10,7 @@ from bioimageit_core.api.deleting import DeletingRequests
 from bioimageit_core.api.exchanging import ExchangeRequests
 from bioimageit_core.api.experiments import ExperimentRequests
 from bioimageit_core.api.images import ImageRequests
+from bioimageit_core.api.importing import ImportRequests
 from bioimageit_core.api.keeping import KeepingRequests
 from bioimageit_core.api.moving import MovingRequests
 from bioimageit_core.api.paging import PagingRequests
@@ -20,6 +21,7 @@ __all__ = ["APIAccess", "Request"]
 
 class Request(
     ExperimentRequests,
+    ImportRequests,
     AnnotationRequests,
     DataRequests,
     PagingRequests,

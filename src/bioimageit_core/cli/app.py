@@ -46,6 +46,7 @@ def _name_of(command: CommandInfo) -> str:
 def _register_all(app: typer.Typer) -> None:
     from bioimageit_core.cli import (
         deleting,
+        describing,
         experiments,
         exporting,
         finding,
@@ -58,7 +59,7 @@ def _register_all(app: typer.Typer) -> None:
         tools,
     )
 
-    for module in (experiments, queries, finding, processing, moving, exporting, keeping, deleting):
+    for module in (experiments, describing, queries, finding, processing, moving, exporting, keeping, deleting):
         module.register(app)
     app.add_typer(deleting.trash_app, name="trash")
     serving.register(app)

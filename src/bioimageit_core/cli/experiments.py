@@ -38,6 +38,21 @@ class OnConflict(Enum):
     replace = "replace"
 
 
+class Conversion(Enum):
+    """What an image is written as before it is imported."""
+
+    ome_zarr = "ome-zarr"
+    ome_zarr_04 = "ome-zarr-0.4"
+    ome_tiff = "ome-tiff"
+
+
+class Scenes(Enum):
+    """What becomes of a file that holds several images."""
+
+    together = "together"
+    each = "each"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(epilog=examples("init ~/lab/workspace", "--config lab.json init ./workspace --user ada"))(init)
@@ -50,6 +65,7 @@ def register(app: typer.Typer) -> None:
             "import nuclei ~/images --recursive --tag-dir Population",
             "import nuclei a.tif b.tif --value Day=3",
             "import nuclei /archive/plate1 --mode reference --filter '_D[.]tif$'",
+            "import nuclei slides/*.czi --convert ome-zarr --scenes each",
         ),
     )(import_)
     app.command(
@@ -140,7 +156,24 @@ def import_(
         typer.Option("--mode", help="Copy, hard-link, or leave the file where it is. By default as configured."),
     ] = None,
     filter_: Annotated[str, typer.Option("--filter", help="Of folders: only names that match this expression.")] = "",
-    format_: Annotated[str, typer.Option("--format", help="By default what the names suggest.")] = "",
+    format_: Annotated[
+        str, typer.Option("--format", help="By default what the names suggest; auto: in a folder each its own.")
+    ] = "",
+    convert: Annotated[
+        Conversion | None,
+        typer.Option("--convert", help="Import copies with smaller resolutions, in chunks, compressed without loss."),
+    ] = None,
+    scenes: Annotated[
+        Scenes, typer.Option("--scenes", help="Of files with several images: one data, or one for each.")
+    ] = Scenes.together,
+    describe: Annotated[
+        bool | None,
+        typer.Option(
+            "--describe/--no-describe",
+            help="Record what images say of themselves. By default not of folders with over 1,000 small files.",
+            show_default=False,
+        ),
+    ] = None,
     tag_dir: Annotated[str, typer.Option("--tag-dir", metavar="KEY", help="Annotate with the folder's name.")] = "",
     on_conflict: Annotated[
         OnConflict | None, typer.Option("--on-conflict", help="Where the name is there with other content.")
@@ -167,14 +200,21 @@ def import_(
     options = {
         "mode": mode.value if mode else None,
         "on_conflict": on_conflict.value if on_conflict else None,
+        "convert": convert.value if convert else "",
     }
     done = import_paths(
         session,
         found,
         [os.path.expanduser(path) for path in paths],
         key_values(values or [], "--value"),
-        directory={"filter_": filter_, "directory_tag_key": tag_dir, "recursive": recursive or None},
+        directory={
+            "filter_": filter_,
+            "directory_tag_key": tag_dir,
+            "recursive": recursive or None,
+            "describe": describe,
+        },
         common={"author": author, "format_": format_, "date": date, **options},
+        each_scene=scenes is Scenes.each,
     )
     if as_json:
         show_json(done.document())

@@ -56,6 +56,8 @@ def import_paths(
     values: Mapping[str, str],
     directory: Mapping[str, Any],
     common: Mapping[str, Any],
+    *,
+    each_scene: bool = False,
 ) -> Imported:
     """Import files and folders; what fails is told and stops nothing.
 
@@ -73,9 +75,11 @@ def import_paths(
         for number, path in enumerate(paths):
             try:
                 if is_folder(path):
-                    request.import_dir(experiment, path, **directory, **common)
+                    request.import_dir(experiment, path, **directory, **common, each_scene=each_scene)
                 else:
-                    request.import_data(experiment, path, key_value_pairs=values, **common)
+                    look = {} if directory.get("describe") is None else {"describe": directory["describe"]}
+                    take = request.import_scenes if each_scene else request.import_data
+                    take(experiment, path, key_value_pairs=values, **common, **look)
                     progress.notify_progress(100 * (number + 1) // len(paths), os.path.basename(path))
             except (BioImageITError, OSError) as error:
                 done.after = _count(session, experiment) if len(paths) == 1 else 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dask.array import Array
     from xarray import DataArray
 
-__all__ = ["AXES", "SPATIAL", "Channel", "ImageFacts", "ImageReadError", "OpenImage", "UnknownImageError"]
+__all__ = ["AXES", "RGB", "SPATIAL", "Channel", "ImageFacts", "ImageReadError", "OpenImage", "UnknownImageError"]
 
 AXES = "TCZYX"
 SPATIAL = "ZYX"
@@ -45,6 +45,10 @@ class Channel:
 
     name: str = ""
     color: str = ""
+
+
+RGB = (Channel("", "FF0000"), Channel("", "00FF00"), Channel("", "0000FF"))
+"""The channels of a picture in colours."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bioimageit_core.images.lazy import FileArray, canonical
-from bioimageit_core.images.model import ImageFacts, ImageReadError, OpenImage
+from bioimageit_core.images.model import RGB, ImageFacts, ImageReadError, OpenImage
 
 __all__ = ["facts", "is_picture", "open_"]
 
@@ -40,6 +40,7 @@ def facts(path: str, scene: int = 0) -> ImageFacts:
         "YX" if grey else "CYX",
         {"T": 1, "C": 1 if grey else 3, "Z": 1, "Y": height, "X": width},
         _DTYPES.get(mode, "uint16" if grey else "uint8"),
+        channels=() if grey else RGB,
         is_rgb=not grey,
         reader="pillow",
         version=PIL.__version__,

@@ -9,7 +9,7 @@ from typing import Protocol
 from bioimageit_core.core.exceptions import UnsupportedError
 from bioimageit_core.images.model import ImageFacts, ImageReadError, OpenImage, UnknownImageError
 
-__all__ = ["open_image", "read_facts"]
+__all__ = ["kind_of", "open_image", "read_facts"]
 
 _TIFFS = (".tif", ".tiff", ".btf")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
@@ -66,6 +66,21 @@ def open_image(path: str, scene: int = 0) -> OpenImage:
         return _reader_of(path).open_(path, scene)
     except ImportError as error:
         raise _lacking(path, error) from error
+
+
+def kind_of(path: str) -> str:
+    """Say what a file or directory is by its first bytes: ``TIFF``, ``Zarr``, ``PNG``, ``JPEG``; else nothing."""
+    from bioimageit_core.images import tiff, zarrs
+
+    if os.path.isdir(path):
+        return "Zarr" if zarrs.is_zarr(path) else ""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError:
+        return ""
+    starts = {tiff.MAGIC: "TIFF", (b"\x89PNG\r\n\x1a\n",): "PNG", (b"\xff\xd8\xff",): "JPEG"}
+    return next((kind for magic, kind in starts.items() if start.startswith(magic)), "")
 
 
 def _reader_of(path: str) -> _Reader:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bioimageit_core.images.lazy import FileArray, axis_order, canonical, lengths_of
-from bioimageit_core.images.model import Channel, ImageFacts, ImageReadError, OpenImage, stated
+from bioimageit_core.images.model import RGB, Channel, ImageFacts, ImageReadError, OpenImage, stated
 from bioimageit_core.images.omexml import image_statements
 
 __all__ = ["MAGIC", "facts", "open_"]
@@ -89,6 +89,9 @@ def _facts(path: str, tif: Any, scene: int) -> ImageFacts:
     lengths["C"] -= _ALPHA.get(samples, 0) * (lengths["C"] // samples)
     sizes, units = stated(said.pop("pixel_sizes", {}), said.pop("units", {}), axes)
     channels = said.pop("channels", ())
+    is_rgb = samples >= 3 and lengths["C"] == 3
+    if is_rgb and len(channels) != 3:  # OME counts the samples as one channel
+        channels = RGB
     return ImageFacts(
         axes if lengths["C"] > 1 or samples == 1 else axes.replace("C", ""),
         lengths,
@@ -98,7 +101,7 @@ def _facts(path: str, tif: Any, scene: int) -> ImageFacts:
         channels if len(channels) == lengths["C"] else (),
         scenes=names,
         scene=scene,
-        is_rgb=samples >= 3 and lengths["C"] == 3,
+        is_rgb=is_rgb,
         reader="tifffile",
         version=tifffile.__version__,
         **said,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from bioimageit_core.images.thumbnails import channel_colors, contrast
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Told", "write_ome_tiff", "write_ome_zarr"]
+__all__ = ["Told", "part_of", "write_ome_tiff", "write_ome_zarr", "write_ome_zarrs"]
 
 Told = Callable[[float], None]
 """Hears which part of an image is written, from 0 to 1."""
@@ -79,6 +80,39 @@ def write_ome_zarr(
     return target
 
 
+def write_ome_zarrs(
+    images: Sequence[OpenImage], target: Path, version: str = "0.5", *, told: Told | None = None
+) -> Path:
+    """Write several images as one OME-Zarr directory, numbered from 0 (the layout ``bioformats2raw``).
+
+    Raises
+    ------
+    ConflictError
+        Something is at `target`.
+    ImageReadError
+        One of the images cannot be read, or its pixels cannot be stored.
+    """
+    import zarr
+
+    if os.path.lexists(target):
+        raise ConflictError(f"{target}: something is there already")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        group = zarr.open_group(str(partial), mode="w", zarr_format=ngff.zarr_format(version))
+        group.attrs.update(ngff.attributes(version, {"bioformats2raw.layout": 3}))
+        series = group.create_group("OME")
+        series.attrs.update(ngff.attributes(version, {"series": [str(number) for number in range(len(images))]}))
+        for number, image in enumerate(images):
+            # which checks it; of the whole ome-zarr-models has no model in version 0.5
+            write_ome_zarr(image, partial / str(number), version, told=part_of(told, number, len(images)))
+        os.replace(partial, target)
+    except OSError as error:
+        raise DataServiceError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
 def _array(group: Any, number: int, shape: tuple[int, ...], facts: ImageFacts) -> Any:
     chunks = (1, 1, 1, min(_SIDE, shape[-2]), min(_SIDE, shape[-1]))
     names = {} if group.metadata.zarr_format == 2 else {"dimension_names": list("tczyx")}
@@ -120,15 +154,17 @@ def _windows(level: Any) -> list[tuple[float, float]]:
     return [(low, high if high > low else low + 1) for low, high in found]
 
 
-def write_ome_tiff(image: OpenImage, target: Path, *, description: str = "", told: Told | None = None) -> Path:
-    """Write an image as an OME-TIFF with tiles and smaller resolutions (as SubIFDs), compressed without loss.
+def write_ome_tiff(
+    images: OpenImage | Sequence[OpenImage], target: Path, *, description: str = "", told: Told | None = None
+) -> Path:
+    """Write an image, or several as one file, as OME-TIFF: tiles, smaller resolutions as SubIFDs, lossless compression.
 
     Parameters
     ----------
     target
         Where to; nothing may be there.
     description
-        Text that it carries (the element Description of its image).
+        Text that it carries (the element Description of each image).
 
     Raises
     ------
@@ -141,34 +177,40 @@ def write_ome_tiff(image: OpenImage, target: Path, *, description: str = "", tol
 
     if os.path.lexists(target):
         raise ConflictError(f"{target}: something is there already")
-    shapes = level_shapes(image.facts.shape)
-    dtype = storable_dtype(image.levels[0].dtype)
-    size = dtype.itemsize
-    for length in shapes[0]:
-        size *= length
-    tiled = {"tile": (_TILE, _TILE)} if len(shapes) > 1 else {}
-    common: dict[str, Any] = {"dtype": dtype, "photometric": "minisblack", "compression": "zlib", **tiled}
+    images = [images] if isinstance(images, OpenImage) else images
+    size = sum(storable_dtype(each.levels[0].dtype).itemsize * math.prod(each.facts.shape) for each in images)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tifffile.TiffWriter(partial, bigtiff=size > _BIG // 2, ome=True) as tif:
-            for number, shape in enumerate(shapes):
-                about: dict[str, Any] = (
-                    {"subfiletype": 1, "metadata": None}
-                    if number
-                    else {
-                        "subifds": len(shapes) - 1,
-                        "metadata": _tiff_metadata(image.facts, description),
-                    }
-                )
-                heard = told if number == 0 else None
-                tif.write(_pieces(image, number, bool(tiled), heard), shape=shape, **common, **about)
+            for number, image in enumerate(images):
+                _write_series(tif, image, description, part_of(told, number, len(images)))
         os.replace(partial, target)
     except OSError as error:
         raise DataServiceError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def part_of(told: Told | None, number: int, count: int) -> Told | None:
+    """Return who hears of one of several images that are written one after another."""
+    return None if told is None else lambda part: told((number + part) / count)
+
+
+def _write_series(tif: Any, image: OpenImage, description: str, told: Told | None) -> None:
+    shapes = level_shapes(image.facts.shape)
+    tiled = {"tile": (_TILE, _TILE)} if len(shapes) > 1 else {}
+    dtype = storable_dtype(image.levels[0].dtype)
+    common: dict[str, Any] = {"dtype": dtype, "photometric": "minisblack", "compression": "zlib", **tiled}
+    for number, shape in enumerate(shapes):
+        about: dict[str, Any] = {"subfiletype": 1, "metadata": None}
+        if not number:
+            about = {"subifds": len(shapes) - 1, "metadata": _tiff_metadata(image.facts, description)}
+        heard = told if number == 0 else None
+        tif.write(_pieces(image, number, bool(tiled), heard), shape=shape, **common, **about)
+    if told is not None:
+        told(1.0)  # the writer does not ask for a piece after the last
 
 
 def _pieces(image: OpenImage, level: int, tiled: bool, told: Told | None) -> Iterator[NDArray[Any]]:

@@ -158,13 +158,15 @@ class SqlMetadataService(DataService):
         format_: str,
         date: str = "now",
         key_value_pairs: Any = dict,
+        *,
+        metadata: Mapping[str, Any] | None = None,
     ) -> RawData:
         pairs = {} if key_value_pairs is None or isinstance(key_value_pairs, type) else dict(key_value_pairs)
         path = os.path.abspath(os.path.expanduser(data_path))
         if os.path.isdir(path) and not is_zarr(path):
             raise DataServiceError(f"{path} is a directory and not a Zarr store; import_dir imports what is in it")
         id_ = self._records.id_of("experiment", experiment.md_uri)
-        new = self._take_in(path, name, author, format_, date, pairs)
+        new = self._take_in(path, name, author, format_, date, pairs, metadata)
 
         def store(connection: sa.Connection) -> RawData:
             (md_uri,) = self._data.import_raw(connection, id_, [new])
@@ -188,6 +190,7 @@ class SqlMetadataService(DataService):
         observers: list[Observer] | None = None,
         *,
         recursive: bool = False,
+        describe: Callable[[str], Mapping[str, Any]] | None = None,
     ) -> None:
         paths = list(sources_in(os.path.abspath(os.path.expanduser(dir_uri)), filter_, recursive))
         id_ = self._records.id_of("experiment", experiment.md_uri)
@@ -198,7 +201,8 @@ class SqlMetadataService(DataService):
                 for observer in observers or []:
                     observer.notify_progress(100 * number // len(paths), name)
                 tags = {directory_tag_key: folder} if directory_tag_key else {}
-                batch.append(self._take_in(path, name, author, format_, date, tags))
+                said = describe(path) if describe else None
+                batch.append(self._take_in(path, name, author, format_, date, tags, said))
             self._write(lambda connection, batch=batch: self._data.import_raw(connection, id_, batch))  # type: ignore[misc]
             self._make_sure(batch)
         if directory_tag_key and paths:
@@ -206,12 +210,21 @@ class SqlMetadataService(DataService):
         for observer in observers or []:
             observer.notify_progress(100, "")
 
-    def _take_in(self, path: str, name: str, author: str, format_: str, date: str, pairs: dict[str, Any]) -> NewData:
+    def _take_in(
+        self,
+        path: str,
+        name: str,
+        author: str,
+        format_: str,
+        date: str,
+        pairs: dict[str, Any],
+        metadata: Mapping[str, Any] | None,
+    ) -> NewData:
         check_name("data", name)
         self._check_format(format_)
         scanned = scan(path)
         data = RawData("", generate_uuid(), name, author, format_date(date), format_)
-        data.key_value_pairs = pairs
+        data.key_value_pairs, data.metadata = pairs, dict(metadata or {})
         self._records.text(self._records.document(data))  # what cannot be stored is refused before its file is
         self.contents.put(scanned)
         return NewData(data, scanned.key, scanned)

@@ -48,6 +48,7 @@ class Source:
     format: str
     date: str
     key_value_pairs: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -204,7 +205,7 @@ class Importer:
         free = next(name for name in document_names(name_of(uri)) if self._listing.takes(name))
         md_uri = join(self._directory, free)
         data = RawData(md_uri, generate_uuid(), source.name, source.author, source.date, source.format, uri)
-        data.key_value_pairs = dict(source.key_value_pairs)
+        data.key_value_pairs, data.metadata = dict(source.key_value_pairs), dict(source.metadata)
         data.extra = extra
         return data
 
@@ -231,6 +232,7 @@ class Importer:
         # without locks it may be another writer's, who is about to list it
         kept = {} if self._files.locks_work else data.key_value_pairs
         data.key_value_pairs = {**kept, **source.key_value_pairs}
+        data.metadata.update(source.metadata)
         self._documents.change(data)
 
     def _create(self, data: RawData, sync: bool) -> None:
@@ -300,6 +302,7 @@ class Importer:
         data.uri, data.extra = uri, {**{k: v for k, v in data.extra.items() if k != REFERENCE}, **extra}
         data.author, data.date, data.format = source.author, source.date, source.format
         data.key_value_pairs.update(source.key_value_pairs)
+        data.metadata.update(source.metadata)
         if is_ours:
             self._journal.append(self._layout, [self._line(REPLACING, data, incoming.stored)])
             self._exchange(incoming, uri, trash, source.path)

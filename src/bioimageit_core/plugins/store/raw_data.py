@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bioimageit_core.containers import Container, Experiment, RawData
@@ -31,6 +31,7 @@ __all__ = ["RawDataStore"]
 
 _LARGE = 32 * 1024 * 1024  # bytes from which the user hears how much has arrived
 _BATCH = 1024  # files between two releases of the lock, which are made durable together
+_DESCRIBED = 64  # so many where each is looked into first: what is told of the progress comes after that
 _BATCH_BYTES = 256 * 1024 * 1024
 
 
@@ -50,6 +51,7 @@ class RawDataStore(StoreBase):
         *,
         mode: str = "",
         on_conflict: str = "keep",
+        metadata: Mapping[str, Any] | None = None,
     ) -> RawData:
         mode = mode or self._import_mode
         check_modes(mode, on_conflict)
@@ -61,7 +63,7 @@ class RawDataStore(StoreBase):
         if os.path.isdir(path) and not is_zarr(path):
             raise DataServiceError(f"{path} is a directory and not a Zarr store; import_dir imports what is in it")
         pairs = {} if key_value_pairs is None or isinstance(key_value_pairs, type) else dict(key_value_pairs)
-        source = Source(path, name, author, format_, format_date(date), pairs)
+        source = Source(path, name, author, format_, format_date(date), pairs, dict(metadata or {}))
         layout = Layout.of_experiment(experiment.md_uri)
         with self._held(layout):
             importer = self._importer(experiment)
@@ -99,6 +101,7 @@ class RawDataStore(StoreBase):
         mode: str = "",
         on_conflict: str = "keep",
         recursive: bool = False,
+        describe: Callable[[str], Mapping[str, Any]] | None = None,
     ) -> None:
         mode = mode or self._import_mode
         check_modes(mode, on_conflict)
@@ -112,7 +115,7 @@ class RawDataStore(StoreBase):
         likes: dict[str, Source] = {}
         refused: list[BioImageITError] = []
 
-        def take(number: int, path: str) -> None:
+        def take(number: int, path: str, said: Mapping[str, Any]) -> None:
             _tell(observers, number, len(paths), path)
             importer.progress = functools.partial(_tell_part, observers, number, len(paths), path)
             folder = os.path.dirname(path)
@@ -120,18 +123,20 @@ class RawDataStore(StoreBase):
                 tags = {directory_tag_key: os.path.basename(folder)} if directory_tag_key else {}
                 likes[folder] = Source("", "", author, format_, when, tags)
             try:
-                if not importer.take_plain(path, likes[folder], mode, sync=False):
-                    source = dataclasses.replace(likes[folder], path=path, name=check_name("data", _text(path)))
+                if said or not importer.take_plain(path, likes[folder], mode, sync=False):
+                    name = check_name("data", _text(path))
+                    source = dataclasses.replace(likes[folder], path=path, name=name, metadata=dict(said))
                     importer.take(source, mode, on_conflict, sync=False)
             except (InvalidNameError, ConflictError) as error:
                 refused.append(error)
 
-        for batch in _batches(paths):
+        for batch in _batches(paths, _DESCRIBED if describe else _BATCH):
+            said = [describe(path) if describe else {} for _, path in batch]  # others need not wait for that
             with self._held(layout):
                 importer.start()
                 try:
-                    for number, path in batch:
-                        take(number, path)
+                    for (number, path), about in zip(batch, said, strict=True):
+                        take(number, path, about)
                 finally:
                     self._sync(layout)  # what is listed is on the disk
                     self._wrote(dataset, importer.finish(sync=False, flush=False))
@@ -185,7 +190,7 @@ class RawDataStore(StoreBase):
         """Hear of documents that just got other annotations."""
 
 
-def _batches(paths: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
+def _batches(paths: Sequence[str], most: int) -> Iterator[list[tuple[int, str]]]:
     """Give paths with their numbers, so many that together they are neither many nor large."""
     batch: list[tuple[int, str]] = []
     size = 0
@@ -193,7 +198,7 @@ def _batches(paths: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
         batch.append((number, path))
         with contextlib.suppress(OSError):
             size += os.stat(path).st_size
-        if len(batch) == _BATCH or size > _BATCH_BYTES:
+        if len(batch) == most or size > _BATCH_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
