@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 Run = Callable[..., Any]
 
@@ -214,3 +216,21 @@ def test_a_folder_of_several_formats_is_refused_with_a_filter_to_take(bioimageit
     assert outcome.status == 1
     assert "such as '[.]tif$'" in outcome.err
     assert bioimageit("import", "c", str(images / "p1"), "--filter", "[.]tif$").status == 0
+
+
+def test_images_are_converted_scene_by_scene_and_described(bioimageit: Run, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "plate.ome.tif", ome=True) as tif:
+        for number in range(2):
+            tif.write(np.full((8, 9), number, np.uint8), metadata={"Name": f"field {number}"})
+    bioimageit("create", "e")
+
+    converted = bioimageit("import", "e", str(tmp_path / "plate.ome.tif"), "--convert", "ome-zarr", "--scenes", "each")
+    plain = bioimageit("import", "e", str(tmp_path / "plate.ome.tif"), "--no-describe")
+
+    assert (converted.status, plain.status) == (0, 0)
+    assert "2 new data" in converted.out
+    described = bioimageit("describe", "e", "--json")
+    assert (described.status, described.json) == (0, {"described": 1, "unread": {}})
+    found = {data["name"]: data["metadata"] for data in bioimageit("show", "e", "data", "--json").json["data"]}
+    assert found["plate_1.ome.zarr"]["Name"] == "field 1"
+    assert found["plate.ome.tif"]["Scenes"] == ["field 0", "field 1"]
