@@ -125,6 +125,19 @@ def test_only_what_is_indexed_is_read(service: Any, experiment: Any, tmp_path: P
         seen[[0, 1]]
 
 
+@pytest.mark.parametrize("how", ["disconnect", "expire"])
+def test_reading_goes_on_after_the_session_was_lost(
+    service: Any, experiment: Any, tmp_path: Path, place: Any, how: str
+) -> None:
+    if place.double is None:
+        pytest.skip("a real server cannot be told to lose sessions")
+    array = pixels()
+    seen = service.view_data(bring(service, experiment, write(tmp_path / "a.ome.tif", array)).md_uri)
+    place.double.command(how)
+
+    assert (seen[1, 2, 3] == array[1, 2, 3]).all()
+
+
 def test_large_planes_are_written_and_read_in_tiles(
     service: Any, experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

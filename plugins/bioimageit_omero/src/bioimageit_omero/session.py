@@ -217,10 +217,10 @@ class Session:
     @contextlib.contextmanager
     def stateful(self, create: str, *, group: int = ALL_GROUPS, is_write: bool = False) -> Iterator[_Stateful]:
         """Open a stateful service, such as ``createRawFileStore``, and close it after the block."""
-        client = self.call(lambda c: c, is_write=is_write)
-        service = self.call(lambda c: getattr(c.sf, create)(), is_write=is_write)
+        opened = self.call(lambda c: (getattr(c.sf, create)(), _context(c, group)), is_write=is_write)
+        service = opened[0]
         try:
-            yield _Stateful(service, _context(client, group))
+            yield _Stateful(*opened)
         except DataServiceError:
             raise
         except Exception as error:
