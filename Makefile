@@ -82,7 +82,7 @@ bench: $(VENV)/.dev
 	.uv/bin/pip install --quiet uv
 
 $(BIN)/python: | $(UV)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) $(VENV)  # with pip, which users call there
 
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(UV) pip install --quiet --python $(BIN)/python -e '.[toolbox]'

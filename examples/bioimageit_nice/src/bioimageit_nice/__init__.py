@@ -5,6 +5,7 @@ import subprocess
 from typing import Any
 
 from bioimageit_core.core.exceptions import RunnerExecError
+from bioimageit_core.plugins.process import local_environment
 
 plugin_info = {"name": "NICE", "type": "runner", "builder": "NiceRunnerServiceBuilder"}
 
@@ -34,7 +35,9 @@ class NiceRunnerService:
 
     def exec(self, tool: Any, args: list[str], job_id: int = 0) -> None:
         command = ["nice", "-n", str(self.niceness), *args]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=local_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or [""])[-1]
             message = f"{args[0]!r} failed with exit status {done.returncode}: {last}"

@@ -114,6 +114,7 @@ class OneFileService:
         book.write(pages, dataset)
 
     # --8<-- [end:import]
+    # --8<-- [start:reading]
     def import_dir(
         self,
         experiment: Experiment,
@@ -165,6 +166,7 @@ class OneFileService:
     def update_dataset(self, dataset: Dataset) -> None:
         self._update("dataset", dataset)
 
+    # --8<-- [end:reading]
     # --8<-- [start:results]
     def create_dataset(self, experiment: Experiment, dataset_name: str) -> Dataset:
         check_name("dataset", dataset_name)
@@ -206,8 +208,6 @@ class OneFileService:
             self._list(book, pages, page, processed_data)
         return processed_data
 
-    # --8<-- [end:results]
-
 
 def _content(path: str) -> Any:
     if os.path.isdir(path):
@@ -221,3 +221,6 @@ def _content(path: str) -> Any:
 
 def _lists(pages: Pages, dataset: str, md_uri: str) -> bool:
     return any(link["url"] == md_uri for link in pages.get(page_of(dataset), {}).get("urls", []))
+
+
+# --8<-- [end:results]
