@@ -102,7 +102,7 @@ class _Transfer:
         found = source.get_experiment(experiment.md_uri)
         self._kept = Kept.read(source, found)
         self._old = self._kept.restore(found)
-        self._datasets = [source.get_dataset(info.url) for info in own_datasets(self._old)]
+        self._datasets = [_plain(source.get_dataset(info.url)) for info in own_datasets(self._old)]
         for info, dataset in zip(own_datasets(self._old), self._datasets, strict=True):
             info.name = self._kept.restore(dataset).name or info.name
         self._destination = destination
@@ -222,7 +222,8 @@ class _Transfer:
 
     def _items(self, moving: _Moving) -> Iterator[Data]:
         """Give the data of a dataset that are still to be moved."""
-        for data in iterate_data(self._source, moving.old, moving.is_raw):
+        for entry, data in zip(moving.old.uris, iterate_data(self._source, moving.old, moving.is_raw), strict=True):
+            entry.md_uri = ""  # read, and of no more use: a list may be long
             old = self._kept.restore(data)
             if old.uuid not in self._arrival.places:
                 yield old
@@ -290,6 +291,11 @@ class _Transfer:
         percent = 100 * (self._report.moved + self._report.present) // max(self._total, 1)
         for observer in self._observers:
             observer.notify_progress(percent, f"transfer {data.name}")
+
+
+def _plain(dataset: Dataset) -> Dataset:
+    """Copy a dataset without what its service remembers with it: lists are long, and several are held."""
+    return Dataset(dataset.md_uri, dataset.uuid, dataset.name, dataset.uris, dict(dataset.extra))
 
 
 def _says_the_same(dataset: Dataset, old: Dataset) -> bool:
