@@ -6,6 +6,7 @@ directory (Zarr) has the digest of the list of its files; that list is stored la
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,12 +18,15 @@ from typing import Any
 
 from bioimageit_core.core.exceptions import ConfigError, DataServiceError, NotFoundError
 from bioimageit_core.plugins.store.disk import sync_filesystem
+from bioimageit_core.plugins.store.files import Incoming, Stored
+from bioimageit_core.plugins.store.fsspec_files import FsspecFiles
+from bioimageit_core.plugins.store.remote import OBJECT_STORES, protocol_of
+from bioimageit_core.plugins.store.uploads import upload
 from bioimageit_sql.scanning import Scanned, files_in, is_key, manifest_of, scan, scan_copy, stamp_of
 
 __all__ = ["Contents"]
 
 _SHARED = 0o444  # the mode of a content: all data that have it share the file
-_ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "az", "memory"}  # an object is there whole, or not at all
 
 
 class Contents:
@@ -46,6 +50,7 @@ class Contents:
         self._cache_dir = cache_dir
         self._cache_size = cache_size
         self._found: tuple[Any, str] | None = None
+        self._remote: FsspecFiles | None = None
 
     @property
     def _filesystem(self) -> Any:
@@ -55,10 +60,14 @@ class Contents:
         if self._found is None:
             import fsspec
 
+            # what other programs store or take away meanwhile is to be seen
+            fresh = {"use_listings_cache": False} if protocol_of(self._url) in OBJECT_STORES else {}
             try:
-                filesystem, root = fsspec.core.url_to_fs(self._url, **self._options)
+                filesystem, root = fsspec.core.url_to_fs(self._url, **{**fresh, **self._options})
             except (ImportError, ValueError) as error:
                 raise ConfigError(f"the files at {self._url!r} cannot be reached: {error}") from error
+            except Exception as error:  # clients of servers raise what they like
+                raise DataServiceError(f"the files at {self._url!r} cannot be reached: {error}") from error
             self._found = (filesystem, root.rstrip("/") or "/")
         return self._found
 
@@ -220,7 +229,7 @@ class Contents:
 
     def _listed(self, place: str) -> list[dict[str, Any]]:
         try:
-            found: list[dict[str, Any]] = self._filesystem.ls(place, detail=True, refresh=True)
+            found: list[dict[str, Any]] = self._filesystem.ls(place, detail=True)
         except FileNotFoundError:
             return []
         return found
@@ -265,33 +274,44 @@ class Contents:
 
     def _put(self, scanned: Scanned) -> None:
         if scanned.parts is None:
-            self._put_file(scanned.path, scanned.key, scanned.stamps[scanned.path])
+            sha256 = scanned.key.rpartition("/")[2].partition(".")[0]
+            self._put_file(scanned.path, scanned.key, scanned.stamps[scanned.path], sha256)
             return
-        for name in scanned.parts:
+        for name, (_, sha256) in scanned.parts.items():
             full = os.path.join(scanned.path, *name.split("/"))
-            self._put_file(full, f"{scanned.key}/{name}", scanned.stamps[full])
+            self._put_file(full, f"{scanned.key}/{name}", scanned.stamps[full], sha256)
+        manifest = manifest_of(scanned.parts)
         with tempfile.NamedTemporaryFile(suffix=".json", delete=False) as file:
-            file.write(manifest_of(scanned.parts))
+            file.write(manifest)
         try:
-            self._put_file(file.name, f"{scanned.key}.json", stamp_of(file.name))
+            sha256 = hashlib.sha256(manifest).hexdigest()
+            self._put_file(file.name, f"{scanned.key}.json", stamp_of(file.name), sha256)
         finally:
             os.unlink(file.name)
 
-    def _put_file(self, path: str, key: str, stamp: tuple[int, int]) -> None:
+    def _put_file(self, path: str, key: str, stamp: tuple[int, int], sha256: str) -> None:
         target = f"{self._opened()[1]}/{key}"
         if self.is_local:
             _copy_atomically(path, target, may_link=self._is_staged(path))
-        else:
-            protocol = self._filesystem.protocol
-            is_atomic = bool(_ATOMIC.intersection(protocol if isinstance(protocol, tuple) else (protocol,)))
-            partial = target if is_atomic else f"{target}.{uuid.uuid4().hex[:8]}.part"
-            self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
-            self._filesystem.put_file(path, partial)
-            if partial != target:
-                self._filesystem.mv(partial, target)
+        elif not self._upload(path, key, Stored(stamp[0], sha256)):
+            return
         if self._filesystem.size(target) != stamp[0] or stamp_of(path) != stamp:
             self._filesystem.rm_file(target)
             raise OSError(f"{path!r} changed while it was read")
+
+    def _upload(self, path: str, key: str, stored: Stored) -> bool:
+        """Send a file, in parts where it is large, again where a connection was lost; compare what arrived.
+
+        Returns whether it was sent: somebody else may have been faster with the same content.
+        """
+        if self._remote is None:
+            self._remote = FsspecFiles(self._options)
+        root = self._remote.absolute(self._url)
+        try:
+            upload(self._remote, Incoming(path, stored, False), f"{root}/{key}", f"{root}/staging")
+        except FileExistsError:
+            return False
+        return True
 
     def _get(self, key: str, partial: str) -> None:
         source = f"{self._opened()[1]}/{key}"
