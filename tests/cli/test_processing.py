@@ -325,6 +325,11 @@ def test_a_pipeline_runs_step_after_step(bioimageit: Run, experiment: str, tools
     ]
     file.write_text(json.dumps({"name": "twice", "steps": steps}))
 
+    planned = bioimageit("pipeline", experiment, str(file), "--dry-run")
+    assert [row[0] for row in planned.rows[1:]] == ["a", "b"]
+    assert planned.rows[2][2] == "input=first"
+    assert "second" not in bioimageit("show", experiment).out
+
     outcome = bioimageit("pipeline", experiment, str(file), "--json")
 
     assert outcome.status == 0

@@ -9,6 +9,7 @@ import pytest
 
 from bioimageit_core.containers import Pipeline, Tool
 from bioimageit_core.core.exceptions import JobFailedError, ToolNotFoundError
+from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.wrappers.pipelines import parse_pipeline
 from bioimageit_core.jobs import JobCancelledError, Stop, run_pipeline
 from bioimageit_core.jobs.pipelines import PIPELINES
@@ -82,6 +83,19 @@ def test_the_whole_is_one_record(local: Any, tools: Tools) -> None:
     one = read_record(local.service.get_run(runs[0].md_uri))
     assert one is not None
     assert one.pipeline == {"uuid": record["uuid"], "name": "test", "step": "one"}
+
+
+def test_progress_is_that_of_the_whole(local: Any, tools: Tools) -> None:
+    heard = []
+
+    class Listener(Observer):
+        def notify_progress(self, progress: int, message: str = "", job_id: int = 0) -> None:
+            heard.append(progress)
+
+    local.add("a", "b")
+    run(local, tools, step("one", "upper"), step("two", "add", i="one"), observers=[Listener()])
+
+    assert heard == [25, 50, 75, 100]
 
 
 def test_a_pipeline_that_is_run_again_does_nothing_again(local: Any, tools: Tools) -> None:

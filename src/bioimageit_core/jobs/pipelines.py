@@ -71,13 +71,15 @@ def run_pipeline(
     work = _Pipeline(experiment, pipeline, steps, serialized(data), stop or Stop())
     in_parallel = isinstance(runner, (RunsCommands, SubmitsCommands))
 
+    shares = _Shares(len(steps))
+
     def run(step: PlannedStep, share: int) -> Run:
-        return run_job(
+        done = run_job(
             work.job(step),
             data=work.data,
             runner=runner,
             user=user,
-            observers=[_Named(step.name, observer) for observer in observers],
+            observers=[_Named(step.name, observer, shares) for observer in observers],
             job_id=job_id,
             workers=max(1, (workers or default_workers()) // share) if in_parallel and share > 1 else workers,
             stop=work.stop,
@@ -85,6 +87,8 @@ def run_pipeline(
             pipeline={"uuid": work.uuid, "name": pipeline.name, "step": step.name},
             **options,
         )
+        shares.whole(step.name, 100)  # also where nothing was left to do
+        return done
 
     started = _now()
     work.do(run, len(steps) if in_parallel else 1)
@@ -199,13 +203,29 @@ class _Pipeline:
         }
 
 
-class _Named(Observer):
-    """Puts the step's name before what an observer hears."""
+class _Shares:
+    """How far a pipeline is: each step is an equal part of it."""
 
-    def __init__(self, name: str, observer: Observer) -> None:
+    def __init__(self, steps: int) -> None:
+        self._steps = max(1, steps)
+        self._percents: dict[str, int] = {}
+        self._turn = threading.Lock()
+
+    def whole(self, step: str, percent: int) -> int:
+        """Give the percent of the whole, now that a step is so far."""
+        with self._turn:
+            self._percents[step] = percent
+            return sum(self._percents.values()) // self._steps
+
+
+class _Named(Observer):
+    """Puts the step's name before what an observer hears, and makes the step's progress one of the whole."""
+
+    def __init__(self, name: str, observer: Observer, shares: _Shares) -> None:
         super().__init__()
         self._name = name
         self._observer = observer
+        self._shares = shares
 
     def notify(self, message: str, job_id: int = 0) -> None:
         self._observer.notify(f"{self._name}: {message}", job_id)
@@ -217,7 +237,8 @@ class _Named(Observer):
         self._observer.notify_error(f"{self._name}: {message}", job_id)
 
     def notify_progress(self, progress: int, message: str = "", job_id: int = 0) -> None:
-        self._observer.notify_progress(progress, f"{self._name}: {message}", job_id)
+        whole = self._shares.whole(self._name, progress)
+        self._observer.notify_progress(whole, f"{self._name}: {message}", job_id)
 
 
 class _Serialized:
