@@ -80,7 +80,7 @@ def test_there_is_nothing_to_say_of_a_good_wrapper(make_tool: Callable[..., str]
         ),
         (
             {"rest": REQUIRES + '<tests><test><param name="zz" value="1"/><output name="q"/></test></tests>'},
-            "error: test 1: 'zz': is not a parameter of this tool",
+            "warning: test 1: 'zz' is not a parameter of this tool: it is ignored",
         ),
         (
             {"rest": REQUIRES + '<tests><test><output name="q"/></test></tests>'},

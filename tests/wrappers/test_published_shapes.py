@@ -49,7 +49,6 @@ def write_test_data(data: Path) -> None:
     (data / "cells_changed.tsv").write_text(table.replace("14", "15"))
     (data / "cells_pattern.txt").write_text("label.*\n\\d\t20.*\n\\d\t\\d+\t14$\n")
     (data / "crlf.txt").write_bytes(b"x y\r\n1 2\r\n3 4")
-    (data / "glob.txt").write_text("glob\n")
     _write_fruits(data)
     _write_images(data, blobs)
 

@@ -190,6 +190,19 @@ def test_validators_of_data_look_at_what_is_known_of_it(
             check_values(tool, {}, inputs)
 
 
+@pytest.mark.parametrize("options", ['from_dataset="i"', ""])
+def test_choices_that_are_in_the_data_are_taken_as_they_are_given(make_tool: Callable[..., str], options: str) -> None:
+    filters = '<filter type="data_meta" ref="i" key="column_names"/>'
+    inputs = '<param name="i" type="data" format="csv" optional="true"/>'
+    inputs += f'<param name="d" type="select" multiple="true"><options {options}>{filters}</options></param>'
+    inputs += f'<param name="e" type="select"><options {options}>{filters}</options></param>'
+    tool = read_wrapper(make_tool("x $d $e", inputs))
+
+    assert check_values(tool, {"d": "area,mean", "e": "a,b"}) == {"d": ["area", "mean"], "e": "a,b"}
+    with pytest.raises(ParameterError, match="'e': needs a value: its choices are in the data"):
+        check_values(tool, {})
+
+
 def test_choices_that_only_a_server_knows_are_refused_when_they_are_used(make_tool: Callable[..., str]) -> None:
     dynamic = '<param name="d" type="select"><options from_data_table="genomes"/></param>'
     inputs = (

@@ -54,6 +54,8 @@ class TestCase:
         By the names that the test uses, flat or bare.
     place
         File and line.
+    unknown
+        Names that are no parameter of the tool: as in Galaxy, they count for nothing.
     expect_test_failure
         Whether the test passes where what it expects is not so.
     """
@@ -69,6 +71,7 @@ class TestCase:
     stderr: tuple[Assertion, ...] = ()
     command: tuple[Assertion, ...] = ()
     command_version: tuple[Assertion, ...] = ()
+    unknown: tuple[str, ...] = ()
     expect_failure: bool = False
     expect_test_failure: bool = False
     expect_exit_code: int | None = None
@@ -98,6 +101,7 @@ class _Reader:
         self.params: dict[str, Param] = {}
         self.bare: dict[str, list[Param]] = {}
         self.turns: dict[str, int] = {}
+        self.unknown: list[str] = []
         for name, param in walk_params(definition.members):
             self.params.setdefault(name, param)
             self.bare.setdefault(param.name, []).append(param)
@@ -115,6 +119,7 @@ class _Reader:
             stderr=_assertions(node.find("assert_stderr")),
             command=_assertions(node.find("assert_command")),
             command_version=_assertions(node.find("assert_command_version")),
+            unknown=tuple(self.unknown),
             expect_failure=is_true(node.get("expect_failure")),
             expect_test_failure=is_true(node.get("expect_test_failure")),
             expect_exit_code=int(exit_code) if exit_code else None,
@@ -169,17 +174,19 @@ class _Reader:
 
     def _param(self, item: _Element, name: str) -> None:
         param = self._lookup(name)
-        if param is not None and param.is_data:
+        if param is None:
+            self.unknown.append(name)
+        elif param.is_data:
             self.inputs[name] = data_of_test(self.definition, item, param)
         elif item.get("value_json") is not None:
             self.values[name] = json.loads(item.get("value_json", ""))
-        elif param is not None and param.type == "data_column" and item.get("value") is not None:
+        elif param.type == "data_column" and item.get("value") is not None:
             self.values[name] = self._columns(item.get("value", ""))
         elif item.get("values") is not None:
             self.values[name] = item.get("values", "").split(",")
-        elif param is not None and param.type == "boolean" and item.get("value") is None:
+        elif param.type == "boolean" and item.get("value") is None:
             self.values[name] = item.get("checked", param.default)
-        elif item.get("value") is not None or param is None:
+        elif item.get("value") is not None:
             self.values[name] = item.get("value", "")
 
     def _columns(self, text: str) -> str:

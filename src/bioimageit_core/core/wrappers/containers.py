@@ -85,7 +85,7 @@ def _parameter(name: str, param: Param) -> ToolParameterContainer:
         description=param.label or param.help,
         help=param.help,
         value=default,
-        type=_PUBLISHED_TYPES.get(param.type, PARAM_STRING),
+        type=PARAM_STRING if param.is_open else _PUBLISHED_TYPES.get(param.type, PARAM_STRING),
         io=IO_INPUT if param.is_data else IO_PARAM,
         is_data=param.is_data,
         default_value=default,

@@ -96,6 +96,8 @@ def _boolean(param: Param, value: Any) -> bool:
 
 
 def _select(param: Param, raw: Any, is_given: bool) -> Any:
+    if param.is_open:
+        return _open_select(param, raw)
     values = [option.value for option in param.options]
     if not is_given or (raw is None and not param.optional):
         chosen = [option.value for option in param.options if option.is_selected]
@@ -127,6 +129,21 @@ def _select(param: Param, raw: Any, is_given: bool) -> Any:
     if param.optional and (raw is None or (raw == "" and "" not in values)):
         return None
     return _option(param, raw)
+
+
+def _open_select(param: Param, raw: Any) -> Any:
+    """Take any text for a choice: which there are stands in data that nobody has read yet."""
+    items = list(raw) if isinstance(raw, (list, tuple)) else [] if raw in (None, "") else [raw]
+    if param.multiple and len(items) == 1 and isinstance(items[0], str):
+        items = _split([], items[0])
+    texts = [_as_text(item) for item in items]
+    if not texts and not param.optional:
+        raise BadValueError("needs a value: its choices are in the data that the tool is given")
+    if param.multiple:
+        return texts
+    if len(texts) > 1:
+        raise BadValueError(f"takes one choice, not {len(texts)}")
+    return texts[0] if texts else None
 
 
 def _split(values: list[str], text: str) -> list[str]:

@@ -92,7 +92,7 @@ def _params(definition: Definition) -> Iterator[LintMessage]:
             yield LintMessage(level, f"param {name!r} cannot be set here: {param.unsupported}", param.place)
         if not param.label and not param.argument and param.type != "hidden":
             yield LintMessage("info", f"param {name!r} has no label", param.place)
-        if param.type == "select" and not param.options and not param.unsupported:
+        if param.type == "select" and not (param.options or param.unsupported or param.is_open):
             yield LintMessage("error", f"param {name!r} has no choices", param.place)
         values = [option.value for option in param.options]
         if len(set(values)) != len(values):
@@ -141,7 +141,7 @@ def _groups(members: tuple[Member, ...]) -> Iterator[LintMessage]:
 
 def _conditional(member: Conditional) -> Iterator[LintMessage]:
     cases = {case.value for case in member.cases}
-    if member.test.type == "select" and not member.test.unsupported:
+    if member.test.type == "select" and not (member.test.unsupported or member.test.is_open):
         values = {option.value for option in member.test.options}
         for value in sorted(cases - values):
             message = f"conditional {member.name!r}: <when value={value!r}> is no choice of {member.test.name!r}"

@@ -34,6 +34,8 @@ def _case(definition: Definition, case: TestCase) -> Iterator[tuple[str, str]]:
         except ParameterError as error:
             for name, reason in error.problems.items():
                 yield "error", f"{name!r}: {reason}"
+    for name in case.unknown:
+        yield "warning", f"{name!r} is not a parameter of this tool: it is ignored"
     said = (case.stdout, case.stderr, case.command, case.command_version)
     if not case.outputs and not case.expect_failure and not any(said) and case.expect_exit_code is None:
         yield "warning", "it expects nothing"

@@ -66,6 +66,8 @@ class Param:
         Of an input: what it accepts, as the wrapper names it.
     is_rgb
         Of a colour: whether the command gets ``(255, 0, 0)`` instead of ``#ff0000``.
+    is_open
+        Of a select: whether its choices are what Galaxy finds in data, so that here any text is one.
     unsupported
         Why it cannot be given a value here; empty where it can.
     """
@@ -90,6 +92,7 @@ class Param:
     collection_types: tuple[str, ...] = ()
     load_contents: int = 0
     is_rgb: bool = False
+    is_open: bool = False
     unsupported: str = ""
     place: str = ""
 

@@ -155,6 +155,7 @@ def _read_param(item: _Element, path: str) -> Param:
     if kind in ("select", "drill_down"):
         options, reason = _read_options(item)
         unsupported = unsupported or reason
+    is_open = kind == "select" and not unsupported and not options and _is_of_data(item)
     sanitizer = item.find("sanitizer")
     return Param(
         name=name,
@@ -177,6 +178,7 @@ def _read_param(item: _Element, path: str) -> Param:
         collection_types=tuple(part.strip() for part in item.get("collection_type", "").split(",") if part.strip()),
         load_contents=_whole(item, "load_contents", path) or 0,
         is_rgb=is_true(item.get("rgb")),
+        is_open=is_open,
         unsupported=unsupported,
         place=where(item, path),
     )
@@ -226,14 +228,22 @@ def _read_options(item: _Element) -> tuple[tuple[Option, ...], str]:
         ("from_data_table", "a data table of a Galaxy server"),
         ("from_file", "a file of a Galaxy server"),
         ("from_url", "a web address"),
-        ("from_dataset", "the content of a dataset"),
         ("from_parameter", "another parameter"),
     ):
         if block.get(key):
             return (), f"its choices come from {meaning} ({key}={block.get(key)!r})"
-    if list(children(block)):
+    if list(children(block)) and not _is_of_data(item):
         return (), "its choices are made by filters inside Galaxy"
     return (), ""
+
+
+def _is_of_data(item: _Element) -> bool:
+    """Say whether the choices of a select are read from data that are given to the tool, or from their metadata."""
+    block = item.find("options")
+    if block is None:
+        return False
+    filters = {entry.get("type", "") for entry in children(block, "filter")}
+    return bool(block.get("from_dataset")) or bool(filters & {"data_meta", "param_value"})
 
 
 def _read_validator(item: _Element) -> Validator:
