@@ -231,3 +231,16 @@ def test_entities_of_ome_xml_are_not_resolved(tmp_path: Path) -> None:
     <OME><Image ID="Image:0" Name="n"><AcquisitionDate>&e;</AcquisitionDate></Image></OME>"""
 
     assert "told" not in str(image_statements(xml))
+
+
+def test_phases_that_ome_counts_as_time_points_are_time_points(tmp_path: Path) -> None:
+    phases = np.arange(4 * 2 * 5 * 6, dtype=np.uint8).reshape(1, 4, 2, 5, 6)
+    tifffile.imwrite(tmp_path / "a.ome.tif", phases, metadata={"axes": "TPCYX"}, photometric="minisblack")
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tif:
+        assert tif.series[0].axes == "PCYX"
+        assert 'SizeT="4"' in str(tif.ome_metadata)
+
+    image = open_image(str(tmp_path / "a.ome.tif"))
+
+    assert image.facts.axes == "TCYX"
+    assert np.array_equal(image.data.values[:, :, 0], phases[0])

@@ -138,9 +138,11 @@ class _Export:
                     self._write_image(item, open_image(path, scene) if scene else image, told)
 
     def _write_image(self, item: _Item, image: OpenImage, told: Callable[[float], None]) -> None:
+        from bioimageit_core.images.model import OpenImage
         from bioimageit_core.images.writing import write_ome_tiff, write_ome_zarr
 
         target, provenance = item.target, self._provenance(item)
+        image = OpenImage(image.facts.replace(name=image.facts.name or item.data.name), image.levels)
         if image.facts.scene:
             stem = target.name.removesuffix(self._suffix)
             target = target.with_name(f"{stem}_{image.facts.scene}{self._suffix}")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bioimageit_core.images import cache, tiff
-from bioimageit_core.images.model import AXES, ImageFacts, ImageReadError, OpenImage, stated
+from bioimageit_core.images.model import AXES, ImageFacts, ImageReadError, OpenImage, UnknownImageError, stated
 from bioimageit_core.images.omexml import image_statements
 
 __all__ = ["JAR_VARIABLE", "facts", "find_jar", "find_java", "is_there", "open_"]
@@ -120,6 +120,8 @@ def _run(path: str, tool: str, arguments: Sequence[str], within: float) -> bytes
         raise ImageReadError(path, f"Bio-Formats does not start: {error.strerror or error}") from error
     if done.returncode or (tool == "ImageInfo" and b"<OME" not in done.stdout):
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        if any("UnknownFormatException" in line for line in said):
+            raise UnknownImageError(path, "no installed reader takes it, and Bio-Formats does not know the format")
         raise ImageReadError(path, f"Bio-Formats cannot read it: {next(iter(said), f'status {done.returncode}')}")
     return done.stdout
 

@@ -63,7 +63,13 @@ def _read(path: str, scene: int) -> tuple[ImageFacts, Any]:
         except Exception as error:  # noqa: BLE001 - its readers raise anything; another reader may take the file
             failure = error
     if bioformats.is_there():
-        return bioformats.facts(path, scene), None
+        try:
+            return bioformats.facts(path, scene), None
+        except ImageReadError as error:
+            if failure is None or type(failure).__name__ == "UnsupportedFileFormatError":
+                raise
+            reason = next(iter(str(failure).splitlines()), type(failure).__name__)
+            raise ImageReadError(path, f"{error.reason}; nor can bioio: {reason}") from failure
     extension = os.path.splitext(path)[1].lstrip(".") or "this"
     reason = next(iter(str(failure).splitlines()), type(failure).__name__) if failure else "bioio is not installed"
     if failure is not None and type(failure).__name__ != "UnsupportedFileFormatError":
@@ -92,7 +98,7 @@ def _facts(image: Any, data: Any, names: str, scenes: tuple[str, ...], scene: in
     lengths = {axis: int(data.shape[names.index(axis)]) if axis in names else 1 for axis in AXES}
     if "S" in names:
         lengths["C"] *= int(data.shape[names.index("S")])
-    said = _ome(image, scene)
+    said = _ome(image, scene) or _standard(image)
     sizes = {axis: float(getattr(image.physical_pixel_sizes, axis) or 0) for axis in "ZYX"}
     units = dict.fromkeys(sizes, "µm")  # that of bioio's interface
     if said.get("pixel_sizes"):
@@ -123,6 +129,18 @@ def _ome(image: Any, scene: int) -> dict[str, Any]:
         images = image_statements(image.ome_metadata.to_xml())
         return images[scene] if scene < len(images) else {}
     return {}
+
+
+def _standard(image: Any) -> dict[str, Any]:
+    """Return what a reader that knows nothing of OME says in bioio's own terms."""
+    found: dict[str, Any] = {}
+    with contextlib.suppress(Exception):
+        said = image.standard_metadata
+        if said.imaging_datetime:
+            found["acquired"] = said.imaging_datetime.isoformat()
+        if said.objective:
+            found["objective"] = {"Model": str(said.objective)}
+    return found
 
 
 def _name(name: Any) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bioimageit_core.images.lazy import FileArray, axis_order, canonical, lengths_of
-from bioimageit_core.images.model import RGB, Channel, ImageFacts, ImageReadError, OpenImage, stated
+from bioimageit_core.images.model import AXES, RGB, Channel, ImageFacts, ImageReadError, OpenImage, stated
 from bioimageit_core.images.omexml import image_statements
 
 __all__ = ["MAGIC", "facts", "open_"]
@@ -36,7 +36,7 @@ def open_(path: str, scene: int = 0) -> OpenImage:
     with _opened(path) as tif:
         found = _facts(path, tif, scene)
         series = tif.series[scene]
-        names = axis_order(path, series.axes, series.shape)
+        names = axis_order(path, _axes(tif, scene), series.shape)
         levels = []
         for number, level in enumerate(series.levels):
             page = level.keyframe
@@ -83,7 +83,7 @@ def _facts(path: str, tif: Any, scene: int) -> ImageFacts:
         raise ImageReadError(path, f"no scene {scene}: it has {len(tif.series)} (counted from 0)")
     series = tif.series[scene]
     _refuse_truncated(path, tif, series)
-    axes, lengths = lengths_of(axis_order(path, series.axes, series.shape), series.shape)
+    axes, lengths = lengths_of(axis_order(path, _axes(tif, scene), series.shape), series.shape)
     samples = int(series.shape[series.axes.upper().index("S")]) if "S" in series.axes.upper() else 1
     said, names = _statements(path, tif, scene)
     lengths["C"] -= _ALPHA.get(samples, 0) * (lengths["C"] // samples)
@@ -106,6 +106,21 @@ def _facts(path: str, tif: Any, scene: int) -> ImageFacts:
         version=tifffile.__version__,
         **said,
     )
+
+
+def _axes(tif: Any, scene: int) -> str:
+    """Return the axes of a series; one that OME calls a part of another (as phases along T) is that one."""
+    series = tif.series[scene]
+    axes = str(series.axes).upper()
+    if not tif.is_ome or set(axes) <= {*AXES, "S"}:
+        return axes
+    with contextlib.suppress(ValueError, IndexError, KeyError):
+        lengths = image_statements(tif.ome_metadata or "")[scene]["lengths"]
+        for name, length in zip(axes, series.shape, strict=True):
+            whole = [axis for axis in "TZC" if axis not in axes and lengths[axis] == length]
+            if name not in (*AXES, "S") and whole:
+                axes = axes.replace(name, whole[0])
+    return axes
 
 
 def _statements(path: str, tif: Any, scene: int) -> tuple[dict[str, Any], tuple[str, ...]]:
