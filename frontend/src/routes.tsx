@@ -37,6 +37,7 @@ export interface RunSearch {
 export interface ViewSearch {
   beside?: string;
   labels?: string;
+  scene?: number;
 }
 
 const text = (value: unknown): string | undefined =>
@@ -104,6 +105,7 @@ const view = createRoute({
   validateSearch: (search: Record<string, unknown>): ViewSearch => ({
     beside: text(search.beside),
     labels: text(search.labels),
+    scene: Number.isInteger(search.scene) && Number(search.scene) > 0 ? Number(search.scene) : undefined,
   }),
   component: lazyRouteComponent(() => import("./viewer/ViewerPage"), "ViewerPage"),
 });

@@ -5,6 +5,7 @@ import { get, path, send, setCsrfToken } from "./client";
 import type {
   Change,
   DataDetail,
+  DataItem,
   DatasetStatus,
   Experiment,
   ImageInfo,
@@ -38,6 +39,15 @@ export const useExperiment = (eid: string) =>
     enabled: eid !== "",
   });
 
+/** The first images of a dataset, for a glance at it. */
+export const useFirstItems = (eid: string, dataset: string, count: number, enabled: boolean) =>
+  useQuery({
+    queryKey: ["first", eid, dataset, count],
+    queryFn: () => get<Page<DataItem>>(path`/experiments/${eid}/datasets/${dataset}/data`, { limit: count }),
+    enabled,
+    retry: false,
+  });
+
 export const useStatus = (eid: string, dataset: string, enabled = true) =>
   useQuery({
     queryKey: ["status", eid, dataset],
@@ -59,10 +69,10 @@ export const useData = (did: string | undefined) =>
     enabled: Boolean(did),
   });
 
-export const useImage = (did: string | undefined) =>
+export const useImage = (did: string | undefined, scene = 0) =>
   useQuery({
-    queryKey: ["image", did],
-    queryFn: () => get<ImageInfo>(path`/data/${did ?? ""}/image`),
+    queryKey: ["image", did, scene],
+    queryFn: () => get<ImageInfo>(path`/data/${did ?? ""}/image`, { scene: scene || null }),
     enabled: Boolean(did),
     retry: false,
     staleTime: Number.POSITIVE_INFINITY,

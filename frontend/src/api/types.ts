@@ -91,6 +91,7 @@ export interface ImageInfo {
   pixel_sizes: Record<string, Quantity>;
   channels: { name: string; color: string | null; window: [number, number] | null }[];
   is_labels: boolean;
+  scenes: string[];
 }
 
 export interface DatasetStatus {

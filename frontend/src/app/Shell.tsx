@@ -30,7 +30,11 @@ function Page() {
   }, [place]);
   const hasSidebar = eid !== undefined && !isViewer;
   return (
-    <div className={hasSidebar ? "shell" : "shell shell-wide"} data-drawer={isOpen ? "open" : undefined}>
+    <div
+      className={hasSidebar ? "shell" : "shell shell-wide"}
+      data-drawer={isOpen ? "open" : undefined}
+      onKeyDown={(event) => event.key === "Escape" && setOpen(false)}
+    >
       <a className="skip" href="#main" onClick={skip}>
         Skip to the content
       </a>
@@ -45,7 +49,7 @@ function Page() {
             <MenuIcon size={18} aria-hidden="true" />
           </Button>
         ) : null}
-        <Link to="/" className="brand">
+        <Link to="/" className="brand" aria-label="BioImageIT">
           <img src="./icon.svg" alt="" width={22} height={22} />
           <span>BioImageIT</span>
         </Link>

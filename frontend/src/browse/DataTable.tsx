@@ -63,7 +63,9 @@ export function DataTable({ items, selection, keys, isProcessed, open }: Props) 
         className="trow trow-head"
         style={{ gridTemplateColumns: template, minWidth: width }}
       >
-        <span role="columnheader" aria-label="Picture" />
+        <span role="columnheader">
+          <span className="hidden">Picture</span>
+        </span>
         {columns.map((column) => (
           <span role="columnheader" key={column.id}>
             {column.title}

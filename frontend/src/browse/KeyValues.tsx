@@ -48,7 +48,8 @@ export function KeyValues({ eid, dataset, which, values, keys, canEdit }: Props)
               <dt>{key}</dt>
               <dd>
                 {canEdit ? (
-                  <button type="button" className="value" onClick={() => setEditing(key)} aria-label={`Edit ${key}`}>
+                  <button type="button" className="value" onClick={() => setEditing(key)}>
+                    <span className="hidden">Edit {key}: </span>
                     {shownValue(values[key])}
                   </button>
                 ) : (

@@ -10,7 +10,7 @@ import type { Selection } from "./useSelection";
 interface Props {
   items: Items;
   selection: Selection;
-  /** Side of a thumbnail, in CSS pixels. */
+  /** Least side of a thumbnail, in CSS pixels: they grow until a row is full. */
   size: number;
   open: (index: number) => void;
 }
@@ -20,10 +20,11 @@ const GAP = 8;
 const PADDING = 12;
 
 /** A wall of thumbnails of which only what is in sight exists. */
-export function Thumbnails({ items, selection, size, open }: Props) {
+export function Thumbnails({ items, selection, size: least, open }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const width = useWidth(scroller);
-  const columns = Math.max(1, Math.floor((width - 2 * PADDING + GAP) / (size + GAP)));
+  const columns = Math.max(1, Math.floor((width - 2 * PADDING + GAP) / (least + GAP)));
+  const size = width > 0 ? Math.floor((width - 2 * PADDING + GAP) / columns) - GAP : least;
   const rows = Math.ceil(items.total / columns);
   const rowHeight = size + CAPTION + GAP;
   const virtualizer = useVirtualizer({

@@ -1,14 +1,18 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { Button, Form, Input, Label, SearchField, TextField } from "react-aria-components";
 import { send } from "../api/client";
-import { useExperiments, useSession } from "../api/queries";
+import { useExperiments, useFirstItems, useSession } from "../api/queries";
 import type { Experiment } from "../api/types";
+import { Thumbnail } from "../browse/Thumbnail";
 import { Failure, Nothing } from "../ui/Failure";
 import { Loading } from "../ui/Loading";
 import { Overlay } from "../ui/Overlay";
+import { useSeen } from "../ui/useSeen";
+
+const COVERS = 4; // pictures of an experiment, as many as fit beside each other
 
 export function ExperimentsPage() {
   const experiments = useExperiments();
@@ -58,14 +62,23 @@ export function ExperimentsPage() {
 function Card({ experiment }: { experiment: Experiment }) {
   const raw = experiment.datasets.find((dataset) => dataset.kind === "raw");
   const processed = experiment.datasets.filter((dataset) => dataset.kind === "processed");
+  const card = useRef<HTMLLIElement>(null);
+  const isSeen = useSeen(card);
+  const first = useFirstItems(experiment.id, raw?.name ?? "", COVERS, isSeen && (raw?.size ?? 0) > 0);
+  const covers = first.data?.items.filter((item) => item.thumbnail) ?? [];
   return (
-    <li className="card experiment-card">
+    <li ref={card} className="card experiment-card">
       <Link to="/e/$eid/d/$dataset" params={{ eid: experiment.id, dataset: raw?.name ?? "data" }}>
         <h2>{experiment.name}</h2>
       </Link>
       <p className="quiet">
         {experiment.author || "no author"} · {experiment.date}
       </p>
+      <div className="covers" aria-hidden="true">
+        {covers.map((item) => (
+          <Thumbnail key={item.id} url={item.thumbnail} format={item.format} size={58} />
+        ))}
+      </div>
       <dl className="facts">
         <div>
           <dt>Raw data</dt>

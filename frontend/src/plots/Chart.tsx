@@ -3,6 +3,8 @@ import { useEffect, useRef } from "react";
 import { useSize } from "../ui/useSize";
 import type { Point } from "./table";
 
+const SPARE = 10; // under the plot, so that its lowest label is not cut
+
 interface Props {
   label: string;
   make: (width: number, height: number) => Plot.PlotOptions;
@@ -24,7 +26,7 @@ export function Chart({ label, make, open }: Props) {
       className: "plot",
       document: workshop,
       ariaLabel: label,
-      ...make(width, Math.max(280, height)),
+      ...make(width, Math.max(280, height) - SPARE),
     });
     const click = () => {
       const point = (plot as { value?: Point | null }).value;
@@ -32,6 +34,8 @@ export function Chart({ label, make, open }: Props) {
     };
     plot.addEventListener("click", click);
     for (const style of plot.querySelectorAll("style")) style.remove();
+    plot.setAttribute("role", "img"); // one picture, whose parts have no names of their own
+    for (const part of plot.querySelectorAll("g[aria-label]")) part.removeAttribute("aria-label");
     at.replaceChildren(document.adoptNode(plot));
     return () => plot.remove();
   }, [width, height, make, open, label]);

@@ -1,6 +1,6 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { Tab, TabList, Tabs } from "react-aria-components";
+import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { useExperiment, useMeasurements } from "../api/queries";
 import type { Measurements } from "../api/types";
 import { Choice } from "../ui/Choice";
@@ -62,18 +62,16 @@ function Plots({ table, keys }: { table: Measurements; keys: string[] }) {
   const options = (names: string[]) => names.map((name) => ({ value: name, label: name }));
   if (!y) return <Nothing title="No column of these tables holds numbers" />;
   return (
-    <>
+    <Tabs selectedKey={kind} onSelectionChange={(key) => set({ kind: key === "scatter" ? "scatter" : undefined })}>
       <div className="plot-bar">
-        <Tabs selectedKey={kind} onSelectionChange={(key) => set({ kind: key === "scatter" ? "scatter" : undefined })}>
-          <TabList aria-label="Plot" className="tabs">
-            <Tab id="distribution" className="tab">
-              Distribution
-            </Tab>
-            <Tab id="scatter" className="tab">
-              Scatter
-            </Tab>
-          </TabList>
-        </Tabs>
+        <TabList aria-label="Plot" className="tabs">
+          <Tab id="distribution" className="tab">
+            Distribution
+          </Tab>
+          <Tab id="scatter" className="tab">
+            Scatter
+          </Tab>
+        </TabList>
         {kind === "scatter" ? (
           <Choice label="X" options={options(numbers)} value={x} onChange={(name) => set({ x: name })} />
         ) : null}
@@ -93,11 +91,12 @@ function Plots({ table, keys }: { table: Measurements; keys: string[] }) {
           {table.rows.length.toLocaleString("en")} rows{table.truncated ? ", the first of more" : ""}
         </span>
       </div>
-      {kind === "scatter" ? (
-        <Scatter table={table} x={x} y={y} by={by} open={open} />
-      ) : (
+      <TabPanel id="distribution">
         <Distribution table={table} y={y} by={by} open={open} />
-      )}
-    </>
+      </TabPanel>
+      <TabPanel id="scatter">
+        <Scatter table={table} x={x} y={y} by={by} open={open} />
+      </TabPanel>
+    </Tabs>
   );
 }

@@ -131,7 +131,7 @@ function Filled({ eid, tool, dataset, query, output }: Props & { tool: Tool }) {
       {tool.help ? (
         <details className="panel tool-help">
           <summary>
-            <h3>Help</h3>
+            <h2>Help</h2>
           </summary>
           <pre>{tool.help.trim()}</pre>
         </details>

@@ -5,6 +5,7 @@ import { Label, Slider, SliderOutput, SliderThumb, SliderTrack, ToggleButton } f
 import { useData } from "../api/queries";
 import type { DataDetail } from "../api/types";
 import { WaysBack } from "../browse/WaysBack";
+import { Choice } from "../ui/Choice";
 import { Failure } from "../ui/Failure";
 import { Loading } from "../ui/Loading";
 import { Canvas } from "./Canvas";
@@ -27,9 +28,9 @@ export function ViewerPage() {
 }
 
 function Images({ detail }: { detail: DataDetail }) {
-  const { beside, labels } = route.useSearch();
+  const { beside, labels, scene } = route.useSearch();
   const navigate = route.useNavigate();
-  const first = useSource(detail.id);
+  const first = useSource(detail.id, scene);
   const second = useSource(beside);
   const over = useSource(labels);
   const other = useData(beside);
@@ -90,6 +91,7 @@ function Images({ detail }: { detail: DataDetail }) {
         ) : null}
       </div>
       <aside className="inspector viewer-side" aria-label="How it is shown">
+        <h2 className="hidden">How it is shown</h2>
         <div className="ways">
           <WaysBack detail={detail} />
           {beside ? (
@@ -99,6 +101,11 @@ function Images({ detail }: { detail: DataDetail }) {
             </ToggleButton>
           ) : null}
         </div>
+        <SceneChoice
+          scenes={first.source?.info.scenes ?? []}
+          scene={scene ?? 0}
+          onChange={(next) => void navigate({ search: (before) => ({ ...before, scene: next || undefined }) })}
+        />
         <Channels title={beside ? detail.name : "Channels"} opened={first} />
         {beside ? <Channels title={other.data?.name ?? "Second image"} opened={second} /> : null}
         <OverlayChoice
@@ -113,6 +120,27 @@ function Images({ detail }: { detail: DataDetail }) {
         <ImageFacts detail={detail} info={first.source?.info} />
       </aside>
     </div>
+  );
+}
+
+interface SceneProps {
+  scenes: string[];
+  scene: number;
+  onChange: (scene: number) => void;
+}
+
+/** Which image of a file that holds several. */
+function SceneChoice({ scenes, scene, onChange }: SceneProps) {
+  if (scenes.length < 2) return null;
+  return (
+    <section className="panel">
+      <Choice
+        label={`Image ${scene + 1} of ${scenes.length} in this file`}
+        options={scenes.map((name, index) => ({ value: String(index), label: name || `${index + 1}` }))}
+        value={String(scene)}
+        onChange={(value) => onChange(Number(value))}
+      />
+    </section>
   );
 }
 

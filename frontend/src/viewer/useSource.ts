@@ -11,13 +11,13 @@ export interface Opened {
 }
 
 /** Open the image of a data, with channels whose looks can be changed. */
-export function useSource(did: string | undefined): Opened {
-  const info = useImage(did);
+export function useSource(did: string | undefined, scene = 0): Opened {
+  const info = useImage(did, scene);
   const opened = useQuery({
     queryKey: ["source", did, info.data?.url],
     queryFn: async () => {
       if (!info.data || !did) throw new Error("There is no image.");
-      const source = await openSource(did, info.data);
+      const source = await openSource(scene ? `${did} ${scene}` : did, info.data);
       return { source, channels: source.info.is_labels ? [] : await channelsOf(source) };
     },
     enabled: Boolean(did && info.data),

@@ -65,6 +65,7 @@ class ProblemError(Exception):
         self.headers = headers
 
 
+_UNFIT = DataQueryError | InvalidNameError | PairingError | ToolsServiceError
 _SAID = {
     400: "The request cannot be understood.",
     401: "Nobody is signed in.",
@@ -138,6 +139,7 @@ def install_problems(app: FastAPI, mask: Any) -> None:
 
 def status_of(error: BioImageITError) -> int:
     """Return the status that says what went wrong."""
+    from bioimageit_core.images.model import ImageReadError
     from bioimageit_core.jobs.errors import JobError
 
     if isinstance(error, NotFoundError | ToolNotFoundError):
@@ -146,7 +148,7 @@ def status_of(error: BioImageITError) -> int:
         return 409
     if isinstance(error, UnsupportedError):
         return 501
-    if isinstance(error, DataQueryError | InvalidNameError | PairingError | ToolsServiceError | JobError):
+    if isinstance(error, _UNFIT | ImageReadError | JobError):
         return 422
     return 502 if isinstance(error, DataServiceError) and isinstance(error.__cause__, ConnectionError) else 500
 

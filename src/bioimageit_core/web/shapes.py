@@ -186,6 +186,7 @@ class ImageInfo(BaseModel):
     pixel_sizes: dict[str, Quantity]
     channels: list[Channel]
     is_labels: bool
+    scenes: list[str] = Field(default=[], description="Names of all images in the file.")
 
 
 class Completion(BaseModel):

@@ -58,7 +58,7 @@ class Site:
         """Images that were looked at."""
         from bioimageit_core.web.viewing.sources import Sources
 
-        return Sources(self)
+        return Sources()
 
     @cached_property
     def thumbnails(self) -> Thumbnails:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bioimageit_core.core.exceptions import NotFoundError
 
 if TYPE_CHECKING:
-    from bioimageit_core.web.viewing.facts import ImageFacts
+    from bioimageit_core.web.viewing.facts import Look
     from bioimageit_core.web.viewing.sources import ImageSource
 
 __all__ = ["CHUNK", "document", "levels_of"]
@@ -23,9 +23,9 @@ _SMALLEST = 256  # no level is made of a smaller one
 _PLACE = re.compile(r"(\d{1,2})/(\.zarray|\.zattrs|[\d/]{1,80})")
 
 
-def levels_of(facts: ImageFacts) -> int:
+def levels_of(look: Look) -> int:
     """Count the levels of the pyramid; each has half the pixels of the one before in Y and X."""
-    longer, levels = max(facts.shape[-2:]), 1
+    longer, levels = max(look.shape[-2:]), 1
     while longer > 2 * _SMALLEST and levels < 12:
         longer = -(-longer // 2)
         levels += 1
@@ -40,33 +40,33 @@ def document(source: ImageSource, path: str, name: str) -> tuple[bytes, str]:
     NotFoundError
         The Zarr has no such part.
     """
-    facts = source.facts
+    look = source.look
     if path == ".zgroup":
         return _json({"zarr_format": 2})
     if path == ".zattrs":
-        return _json(_attributes(facts, name))
+        return _json(_attributes(look, name))
     match = _PLACE.fullmatch(path)
-    if match is None or int(match[1]) >= levels_of(facts):
+    if match is None or int(match[1]) >= levels_of(look):
         raise NotFoundError("part of the image", path[:100])
     level = int(match[1])
     if match[2] == ".zarray":
-        return _json(_array(facts, level))
+        return _json(_array(look, level))
     if match[2] == ".zattrs":
-        return _json({"_ARRAY_DIMENSIONS": list(facts.axes.lower())})
+        return _json({"_ARRAY_DIMENSIONS": list(look.axes.lower())})
     return _chunk(source, level, match[2]), "application/octet-stream"
 
 
-def _attributes(facts: ImageFacts, name: str) -> dict[str, Any]:
+def _attributes(look: Look, name: str) -> dict[str, Any]:
     kinds = {"T": "time", "C": "channel"}
     axes = []
-    for axis in facts.axes:
+    for axis in look.axes:
         said = {"name": axis.lower(), "type": kinds.get(axis, "space")}
-        if axis in facts.pixel_sizes:
-            said["unit"] = facts.pixel_sizes[axis][1]
+        if axis in look.pixel_sizes:
+            said["unit"] = look.pixel_sizes[axis][1]
         axes.append(said)
     datasets = [
-        {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": _scale(facts, level)}]}
-        for level in range(levels_of(facts))
+        {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": _scale(look, level)}]}
+        for level in range(levels_of(look))
     ]
     channels = [
         {
@@ -75,12 +75,12 @@ def _attributes(facts: ImageFacts, name: str) -> dict[str, Any]:
             "active": True,
             **({"window": _window(channel["window"])} if channel["window"] else {}),
         }
-        for channel in facts.channels
+        for channel in look.channels
     ]
     return {
         "multiscales": [{"version": "0.4", "name": name, "axes": axes, "datasets": datasets}],
         "omero": {"channels": channels},
-        **({"image-label": {"version": "0.4"}} if facts.is_labels else {}),
+        **({"image-label": {"version": "0.4"}} if look.is_labels else {}),
     }
 
 
@@ -88,25 +88,29 @@ def _window(limits: tuple[float, float]) -> dict[str, float]:
     return {"start": limits[0], "end": limits[1], "min": limits[0], "max": limits[1]}
 
 
-def _scale(facts: ImageFacts, level: int) -> list[float]:
-    return [facts.pixel_sizes.get(axis, (1.0, ""))[0] * (2.0**level if axis in "YX" else 1.0) for axis in facts.axes]
+def _scale(look: Look, level: int) -> list[float]:
+    return [look.pixel_sizes.get(axis, (1.0, ""))[0] * (2.0**level if axis in "YX" else 1.0) for axis in look.axes]
 
 
-def _shape(facts: ImageFacts, level: int) -> tuple[int, ...]:
-    *others, height, width = facts.shape
+def _shape(look: Look, level: int) -> tuple[int, ...]:
+    *others, height, width = look.shape
     return (*others, -(-height // 2**level), -(-width // 2**level))
 
 
-def _chunks(facts: ImageFacts) -> tuple[int, ...]:
-    return (*(1 for _ in facts.shape[:-2]), CHUNK, CHUNK)
+def _chunks(look: Look) -> tuple[int, ...]:
+    return (*(1 for _ in look.shape[:-2]), CHUNK, CHUNK)
 
 
-def _array(facts: ImageFacts, level: int) -> dict[str, Any]:
+def _array(look: Look, level: int) -> dict[str, Any]:
+    import numpy
+
+    from bioimageit_core.images.pyramid import storable_dtype
+
     return {
         "zarr_format": 2,
-        "shape": list(_shape(facts, level)),
-        "chunks": list(_chunks(facts)),
-        "dtype": "|u1" if facts.dtype == "|b1" else facts.dtype.replace(">", "<"),
+        "shape": list(_shape(look, level)),
+        "chunks": list(_chunks(look)),
+        "dtype": storable_dtype(numpy.dtype(look.dtype)).newbyteorder("<").str,
         "compressor": {"id": "zlib", "level": 1},
         "fill_value": 0,
         "order": "C",
@@ -118,19 +122,22 @@ def _array(facts: ImageFacts, level: int) -> dict[str, Any]:
 def _chunk(source: ImageSource, level: int, place: str) -> bytes:
     import numpy
 
-    facts, chunks = source.facts, _chunks(source.facts)
-    shape, numbers = _shape(facts, level), [int(part) for part in place.split("/") if part]
+    from bioimageit_core.images.pyramid import storable
+
+    look, chunks = source.look, _chunks(source.look)
+    shape, numbers = _shape(look, level), [int(part) for part in place.split("/") if part]
     if len(numbers) != len(shape) or any(n * c >= s for n, c, s in zip(numbers, chunks, shape, strict=True)):
         raise NotFoundError("chunk", place)
-    factor = 2**level
+    stored = source.halvings(level)
+    factor = 2 ** (level - stored)
+    lengths = _shape(look, stored)
     where = []
-    for axis, number, chunk, length in zip(facts.axes, numbers, chunks, facts.shape, strict=True):
+    for axis, number, chunk, length in zip(look.axes, numbers, chunks, lengths, strict=True):
         step = factor if axis in "YX" else 1
         where.append(slice(number * chunk * step, min((number + 1) * chunk * step, length)))
-    part = _reduced(numpy.asarray(source.read(tuple(where))), factor, is_labels=facts.is_labels)
-    dtype = numpy.dtype(_array(facts, level)["dtype"])
-    whole = numpy.zeros(chunks, dtype)
-    whole[tuple(slice(0, length) for length in part.shape)] = part
+    part = _reduced(numpy.asarray(source.read(tuple(where), stored)), factor, is_labels=look.is_labels)
+    whole = numpy.zeros(chunks, numpy.dtype(_array(look, level)["dtype"]))
+    whole[tuple(slice(0, length) for length in part.shape)] = storable(part)
     return zlib.compress(whole.tobytes(), 1)
 
 

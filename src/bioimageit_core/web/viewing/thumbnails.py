@@ -1,13 +1,13 @@
-"""Small pictures of data, kept for a while."""
+"""Small pictures of data: those of `Request.thumbnail`, made by a few threads of their own."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import threading
-from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from bioimageit_core.core.exceptions import NotFoundError
+from bioimageit_core.core.exceptions import NotFoundError, UnsupportedError
 from bioimageit_core.web.files import etag_of
 
 if TYPE_CHECKING:
@@ -16,19 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Thumbnails"]
 
-_KEPT = 2000
-_SIDE = 192
+_SIDE = 256
 
 
 class Thumbnails:
-    """Makes each picture once as long as its file is the same."""
+    """Makes pictures beside all else: a wall of images that are slow to read keeps nobody waiting who asks for more."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="web-thumbnails")
 
-    def get(self, data: Data) -> tuple[bytes, str]:
+    async def get(self, data: Data) -> tuple[bytes, str]:
         """Return a PNG and its entity tag.
 
         Raises
@@ -36,23 +34,13 @@ class Thumbnails:
         NotFoundError
             No picture of it can be made.
         """
-        path = self._site.files.path(data)
-        status = os.stat(path)
-        etag = etag_of(path, status.st_mtime_ns, status.st_size, _SIDE)
-        with self._lock:
-            if etag in self._kept:
-                self._kept.move_to_end(etag)
-                return self._kept[etag], etag
-        content = self._make(path)
-        if content is None:
-            raise NotFoundError("picture", data.name)
-        with self._lock:
-            self._kept[etag] = content
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return content, etag
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._get, data)
 
-    def _make(self, path: str) -> bytes | None:
-        from bioimageit_core.containers.html import thumbnail
+    def _get(self, data: Data) -> tuple[bytes, str]:
+        from bioimageit_core.images.model import ImageReadError
 
-        return thumbnail(path, _SIDE)
+        try:
+            kept = self._site.request.thumbnail(data, _SIDE)
+        except (ImageReadError, UnsupportedError, NotFoundError) as error:
+            raise NotFoundError("picture", data.name) from error
+        return kept.read_bytes(), etag_of(kept.name)
