@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -31,12 +32,22 @@ _FLAGS = [
 ]
 
 
+_WAIT = """<tool id="wait" name="Wait a minute" version="1.0.0">
+  <command>sleep 60 &amp;&amp; cp '$input' '$output'</command>
+  <inputs><param name="input" type="data" format="tiff" label="Image"/></inputs>
+  <outputs><data name="output" format="tiff" label="The same"/></outputs>
+  <help><![CDATA[<script>alert(1)</script> [here](javascript:alert(1))]]></help>
+</tool>
+"""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the server is, and what it serves."""
 
     url: str
     workspace: Path
+    token: str = "a-token-of-these-tests"
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +73,17 @@ def place(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     workspace.mkdir()
     config = folder / "config.json"
     config.write_text(
-        json.dumps({"workspace": str(workspace), "log_dir": str(folder / "logs"), "user": {"name": "ada"}})
+        json.dumps(
+            {
+                "workspace": str(workspace),
+                "log_dir": str(folder / "logs"),
+                "user": {"name": "ada"},
+                "process": {"service": "LOCAL", "xml_dirs": [str(folder / "tools")]},
+            }
+        )
     )
+    (folder / "tools").mkdir()
+    (folder / "tools" / "wait.xml").write_text(_WAIT)
     _fill(config, workspace, folder)
     users = folder / "users.json"
     command = [sys.executable, "-m", "bioimageit_core"]
@@ -75,7 +95,9 @@ def place(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         port = probe.getsockname()[1]
     options = ["serve", "--port", str(port), "--users", str(users), "--state", str(folder / "state")]
     with open(folder / "log", "wb") as log:
-        server = subprocess.Popen([*command, "--config", str(config), *options], stdout=log, stderr=log)
+        environment = {**os.environ, "BIOIMAGEIT_SERVE_TOKEN": Place.token, "BIOIMAGEIT_CACHE": str(folder / "cache")}
+        serve = [*command, "--config", str(config), *options]
+        server = subprocess.Popen(serve, stdout=log, stderr=log, env=environment)
     try:
         url = f"http://127.0.0.1:{port}/"
         _wait(server, f"{url}api/v1/session", folder / "log")
@@ -138,14 +160,21 @@ def _fill(config: Path, workspace: Path, folder: Path) -> None:
         request.import_data(experiment, str(path), path.name, "ada", "imagetiff", "now", {"Culture": culture})
     other = sorted((samples / "f96 (17)").glob("*UL.tif"))[0]
     request.import_data(experiment, str(other), other.name, "ada", "imagetiff", "now", {"Culture": "f96 (17)"})
-    job = Job()
-    job.set_experiment(experiment)
-    job.set_tool(request.get_tool("segment_nuclei_v1.0.0"))
-    job.set_input("input", "data", "")
-    job.set_output_dataset_name("segmentation")
-    request.run(job)
+    changing = request.create_experiment("Changing")
+    request.import_data(changing, str(other), other.name, "ada", "imagetiff", "now", {})
+    for segmented in (experiment, changing):
+        job = Job()
+        job.set_experiment(segmented)
+        job.set_tool(request.get_tool("segment_nuclei_v1.0.0"))
+        job.set_input("input", "data", "")
+        job.set_output_dataset_name("segmentation")
+        request.run(job)
+    markup = request.create_experiment("<img src=x onerror=alert(1)>", keys=["<b>k</b>"])
+    pairs = {"<b>k</b>": '"><svg onload=alert(1)>'}
+    request.import_data(markup, str(other), "<script>alert(1)", "<i>ada", "imagetiff", "now", pairs)
     five = request.create_experiment("Five dimensions")
     request.import_data(five, str(_five(folder)), "five.ome.tif", "ada", "imagetiff", "now", {})
+    request.import_data(five, str(_two(folder)), "two.tif", "ada", "imagetiff", "now", {})
     _many(workspace / "Many")
 
 
@@ -170,6 +199,18 @@ def _five(folder: Path) -> Path:
         "Channel": {"Name": ["DAPI", "GFP"]},
     }
     tifffile.imwrite(path, np.array(planes, np.uint16), metadata=metadata, photometric="minisblack")
+    return path
+
+
+def _two(folder: Path) -> Path:
+    """Write a TIFF of two images."""
+    import numpy as np
+    import tifffile
+
+    path = folder / "two.tif"
+    with tifffile.TiffWriter(path) as file:
+        for shape in ((40, 60), (30, 20)):
+            file.write(np.arange(np.prod(shape), dtype=np.uint16).reshape(shape), photometric="minisblack")
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +77,43 @@ def test_a_mistake_in_a_query_is_marked_at_its_place(page: Any) -> None:
     assert page.locator(".query-marks mark").count() == 1
     assert query.get_attribute("aria-invalid") == "true"
     shoot(page, "mistake")
+
+
+def test_many_are_annotated_at_once_and_it_is_undone(page: Any) -> None:
+    open_dataset(page, "data")
+    page.get_by_role("option", name="A9 p5d.tif").click()
+    page.get_by_role("option", name="A9 p7d.tif").click(modifiers=["Control"])
+    page.get_by_role("button", name="Annotate").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Key", exact=True).fill("Stain")
+    dialog.get_by_label("Value (empty takes the key away)").fill("DAPI")
+    dialog.get_by_role("button", name="Set", exact=True).click()
+    page.get_by_text("Stain = DAPI on 2 data").wait_for()
+    page.locator(".cell-values", has_text="DAPI").nth(1).wait_for()
+    shoot(page, "annotated")
+    page.get_by_role("button", name="Undo").click()
+    page.locator(".cell-values", has_text="DAPI").first.wait_for(state="hidden")
+
+
+def test_what_is_written_into_names_and_values_is_shown_and_never_run(page: Any) -> None:
+    open_dataset(page, "data", "<img src=x onerror=alert(1)>")
+    page.locator(".cell").first.click()
+    details = page.get_by_role("complementary", name="Details")
+    details.get_by_text('"><svg onload=alert(1)>').wait_for()
+    page.get_by_role("radio", name="Table").click()
+    page.get_by_role("columnheader", name="<b>k</b>").wait_for()
+    assert page.locator("main svg[onload], main img[src='x'], main b").count() == 0
+    shoot(page, "markup")
+
+
+def test_a_file_is_uploaded_and_becomes_data(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "note.csv"
+    path.write_text("a,b\n1,2\n")
+    open_dataset(page, "data", "Five dimensions")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Upload").click()
+    chooser.value.set_files(path)
+    page.get_by_role("option", name="note.csv").wait_for()
 
 
 def test_the_keyboard_alone_selects_and_opens(page: Any) -> None:

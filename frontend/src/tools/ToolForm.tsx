@@ -2,7 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { ListChecks, Play } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { Button, FieldError, Form, Input, Label, Text, TextField } from "react-aria-components";
-import { planJob, startJob, useExperiment, useTool } from "../api/queries";
+import { planJob, startJob, useExperiment, useFirstItems, useTool } from "../api/queries";
 import type { JobInput, JobRequest, Plan, Tool } from "../api/types";
 import { QueryField } from "../browse/QueryField";
 import { Choice } from "../ui/Choice";
@@ -151,6 +151,10 @@ interface InputProps {
 /** Which data an input takes: a dataset, and a query on it. */
 function InputField({ eid, label, help, value, onChange }: InputProps) {
   const datasets = useExperiment(eid).data?.datasets ?? [];
+  const isProcessed = datasets.some((one) => one.name === value.dataset && one.kind === "processed");
+  const first = useFirstItems(eid, value.dataset, 50, isProcessed).data?.items ?? [];
+  const labels = new Map(first.flatMap(({ output }) => (output ? [[output.name, output.label || output.name]] : [])));
+  const outputs = isProcessed ? [...labels].map(([name, label]) => ({ value: name, label })) : [];
   return (
     <div className="input-field" role="group" aria-label={label}>
       <Choice
@@ -159,6 +163,14 @@ function InputField({ eid, label, help, value, onChange }: InputProps) {
         value={value.dataset}
         onChange={(dataset) => onChange({ dataset, query: "", output: "" })}
       />
+      {outputs.length > 1 || value.output ? (
+        <Choice
+          label="Output of the tool that made them"
+          options={[{ value: "", label: "All outputs" }, ...outputs]}
+          value={value.output}
+          onChange={(output) => onChange({ ...value, output })}
+        />
+      ) : null}
       <QueryField
         eid={eid}
         dataset={value.dataset}
