@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import Request as CalledRequest
 from fastapi.responses import FileResponse, Response
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
 from bioimageit_core import __version__
 from bioimageit_core.web.documents import API
-from bioimageit_core.web.problems import install_problems, problem_response
+from bioimageit_core.web.problems import install_problems, methods_at, problem_response
 from bioimageit_core.web.routes import ROUTERS
 from bioimageit_core.web.security.audit import AuditMiddleware
 from bioimageit_core.web.security.guards import HeadersGuard, HostGuard, SizeGuard
@@ -92,7 +93,9 @@ def _serve_page(app: FastAPI) -> None:
         app.mount("/assets", StaticFiles(directory=os.path.join(STATIC, "assets")), name="assets")
 
     @app.get("/{path:path}", include_in_schema=False)
-    def page(path: str) -> Response:
+    def page(request: CalledRequest, path: str) -> Response:
+        if path.startswith("api/") and methods_at(request):
+            raise HTTPException(405)
         if path.startswith(("api/", "assets/")):
             return problem_response(404, "there is no such thing")
         if path in _files_beside(STATIC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -28,10 +29,20 @@ from bioimageit_core.core.exceptions import (
 if TYPE_CHECKING:
     from fastapi import Request
 
-__all__ = ["PROBLEMS", "Place", "Problem", "ProblemError", "install_problems", "problem_response"]
+__all__ = [
+    "PROBLEMS",
+    "TOO_MANY",
+    "Place",
+    "Problem",
+    "ProblemError",
+    "install_problems",
+    "methods_at",
+    "problem_response",
+]
 
 logger = logging.getLogger(__name__)
 
+_NAMED = re.compile(r"\{(\w+)\}")
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -84,11 +95,13 @@ _SAID = {
     500: "The server failed.",
     501: "This home cannot do that.",
 }
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": said, "content": {MEDIA_TYPE: {}}}
-    for status, said in _SAID.items()
-    if status in (400, 401, 403, 404, 409, 413, 422, 501)
+_DESCRIBED: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": said, "content": {MEDIA_TYPE: {}}} for status, said in _SAID.items()
 }
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: _DESCRIBED[status] for status in (400, 401, 403, 404, 409, 413, 422, 501)
+}
+TOO_MANY = _DESCRIBED[429]
 
 
 def problem_response(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
@@ -123,8 +136,11 @@ def install_problems(app: FastAPI, mask: Any) -> None:
         return problem_response(error.status, error.detail, error.headers)
 
     @app.exception_handler(HTTPException)
-    def of_framework(_: Request, error: HTTPException) -> JSONResponse:
-        return problem_response(error.status_code, str(error.detail), dict(error.headers or {}))
+    def of_framework(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(sorted(methods_at(request)))
+        return problem_response(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     def of_values(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -135,6 +151,16 @@ def install_problems(app: FastAPI, mask: Any) -> None:
     def of_nobody(_: Request, error: Exception) -> JSONResponse:
         logger.error("unexpected %s: %s", type(error).__name__, mask(str(error)))
         return problem_response(500, "the server failed; its log says where")
+
+
+def methods_at(request: Request) -> set[str]:
+    """Return the methods that the address of a request takes, as the API's document says it."""
+    found: set[str] = set()
+    for template, item in request.app.openapi()["paths"].items():
+        pattern = _NAMED.sub(lambda match: ".*" if match[1] == "path" else "[^/]+", template)
+        if re.fullmatch(pattern, request.url.path):
+            found |= {method.upper() for method in item}
+    return found
 
 
 def status_of(error: BioImageITError) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bioimageit_core.web.board import Board
     from bioimageit_core.web.files import FileCache
     from bioimageit_core.web.security.provider import Provider
+    from bioimageit_core.web.undoing import Remembered
     from bioimageit_core.web.viewing.sources import Sources
     from bioimageit_core.web.viewing.thumbnails import Thumbnails
 
@@ -66,6 +67,13 @@ class Site:
         from bioimageit_core.web.viewing.thumbnails import Thumbnails
 
         return Thumbnails(self)
+
+    @cached_property
+    def remembered(self) -> Remembered:
+        """Annotations that can be taken back though the home keeps no history."""
+        from bioimageit_core.web.undoing import Remembered
+
+        return Remembered(self.request)
 
     @cached_property
     def provider(self) -> Provider | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bioimageit_core.containers import RawData
 from bioimageit_core.core.exceptions import InvalidNameError
@@ -29,6 +29,16 @@ ChangeName = Annotated[str, Path(max_length=200)]
 class Annotation(Taken):
     """Values to be set, and keys to be removed, of the data that ids name or a query selects."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["ids"], "properties": {"ids": {"type": "array"}, "query": {"type": "null"}}},
+                {"required": ["query"], "properties": {"ids": {"type": "null"}, "query": {"type": "string"}}},
+            ]
+        },
+    )
+
     dataset: str = Field(default="data", max_length=255)
     ids: list[Annotated[str, Field(max_length=4000)]] | None = Field(default=None, max_length=100_000)
     query: str | None = Field(default=None, max_length=200_000)
@@ -45,7 +55,7 @@ class Annotation(Taken):
 class Done(BaseModel):
     """What was changed."""
 
-    change: str = Field(description="What undo takes; empty where the home keeps no history.")
+    change: str = Field(description="What undo takes.")
     count: int
 
 
@@ -84,8 +94,12 @@ def annotate(site: SiteDep, who: Annotator, eid: ExperimentId, body: Annotation)
     experiment = site.experiment(eid)
     if site.dataset_info(experiment, body.dataset) is not experiment.raw_dataset:
         raise InvalidNameError("dataset", body.dataset, "annotations belong to the raw data; results inherit them")
+    pairs = _pairs(site, eid, body)
     with site.acting(who.name):
-        change, count = site.request.annotate_data(experiment, _pairs(site, eid, body))
+        before = site.remembered.before(pairs) if site.remembered.is_needed else None
+        change, count = site.request.annotate_data(experiment, pairs)
+    if before is not None:
+        change = site.remembered.keep(experiment, pairs, before)
     return Done(change=change, count=count)
 
 
@@ -94,7 +108,8 @@ def undo(site: SiteDep, who: Annotator, eid: ExperimentId, change: ChangeName) -
     """Take an annotation back; what was changed since stays, and is told."""
     experiment = site.experiment(eid)
     with site.acting(who.name):
-        undone = site.request.undo(experiment, change)
+        undo_in = site.remembered if site.remembered.is_needed else site.request
+        undone = undo_in.undo(experiment, change)
     kept = [
         KeptValue(data=site.ids.make("raw", each.md_uri, experiment.md_uri), key=each.key, found=text_of(each.found))
         for each in undone.kept

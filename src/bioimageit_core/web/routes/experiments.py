@@ -27,7 +27,7 @@ router = APIRouter(prefix="/experiments", tags=["experiments"], responses=PROBLE
 
 ExperimentId = Annotated[str, Path(max_length=4000, description="As the list of experiments names it.")]
 DatasetName = Annotated[str, Path(max_length=255)]
-QueryText = Annotated[str, Query(max_length=200_000, description="The query language; empty selects all.")]
+QueryText = Annotated[str, Query(max_length=30_000, description="The query language; empty selects all.")]
 Cursor = Annotated[str, Query(max_length=1000, description="What the page before told as next.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -103,7 +103,7 @@ def complete_query(
     _: Reader,
     eid: ExperimentId,
     text: QueryText = "",
-    position: Annotated[int | None, Query(ge=0, le=200_000)] = None,
+    position: Annotated[int | None, Query(ge=0, le=30_000)] = None,
 ) -> list[Completion]:
     """Say what may come next in a query, at a place in it."""
     place = len(text) if position is None else min(position, len(text))

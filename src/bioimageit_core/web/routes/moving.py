@@ -30,7 +30,7 @@ router = APIRouter(prefix="/experiments/{eid}", tags=["moving"], responses=PROBL
 _OURS = ("name", "format", "zip")
 _BODY = {
     "requestBody": {
-        "required": True,
+        "required": False,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }

@@ -40,7 +40,7 @@ RecordId = Annotated[str, Field(max_length=4000)]
 Record = dict[str, Any]
 _BODY = {
     "requestBody": {
-        "required": True,
+        "required": False,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -63,7 +63,7 @@ class Change(Taken):
 class NewRecord(Taken):
     """What an experiment is to be called."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=255)
     author: str
     date: str = "now"
     keys: list[str] = Field(default_factory=list)
@@ -73,7 +73,7 @@ class NewDataset(Taken):
     """A processed dataset to be made."""
 
     experiment: RecordId
-    name: str
+    name: str = Field(min_length=1, max_length=255)
 
 
 class NewRun(Taken):

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from bioimageit_core import __version__
-from bioimageit_core.web.problems import PROBLEMS, Problem, ProblemError
+from bioimageit_core.web.problems import PROBLEMS, TOO_MANY, ProblemError
 from bioimageit_core.web.security.provider import FLOW_AGE, FLOW_COOKIE, Provider, RefusedError
 from bioimageit_core.web.security.who import (
     begin_session,
@@ -25,7 +25,7 @@ from bioimageit_core.web.site import Site, SiteDep
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/session", tags=["session"], responses={403: PROBLEMS[403]})
+router = APIRouter(prefix="/session", tags=["session"], responses={403: PROBLEMS[403], 422: PROBLEMS[422]})
 
 
 _AWAY: dict[int | str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ def who_am_i(request: Request, site: SiteDep) -> Session:
     return _session(request, site)
 
 
-@router.post("", responses={401: PROBLEMS[401], 429: {"model": Problem, "description": "Too many attempts."}})
+@router.post("", responses={401: PROBLEMS[401], 429: TOO_MANY})
 def sign_in(request: Request, site: SiteDep, body: SignIn) -> Session:
     """Sign in."""
     check_csrf(request)
