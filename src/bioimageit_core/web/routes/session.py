@@ -25,7 +25,9 @@ from bioimageit_core.web.site import Site, SiteDep
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/session", tags=["session"], responses={403: PROBLEMS[403], 422: PROBLEMS[422]})
+router = APIRouter(
+    prefix="/session", tags=["session"], responses={400: PROBLEMS[400], 403: PROBLEMS[403], 422: PROBLEMS[422]}
+)
 
 
 _AWAY: dict[int | str, dict[str, Any]] = {
