@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bioimageit_core.core.exceptions import ToolsServiceError
-from bioimageit_core.core.wrappers import Collection, InputFile
+from bioimageit_core.core.wrappers import Collection, InputFile, prepare_call, read_wrapper
 
 Render = Callable[..., str]
 
@@ -185,6 +186,17 @@ def test_a_zarr_directory_is_staged_as_extra_files(render: Render, data_file: Ca
     file = data_file("plate.zarr", format_="imagezarr")
     text = render("'$input.extra_files_path/$input.metadata.store_root' $input.ext", DATA, files={"input": file})
     assert text.endswith("/job/inputs/dataset_1_files/data.zarr' zarr")
+
+
+def test_the_paths_of_many_files_are_written_into_one(
+    make_tool: Callable[..., str], data_file: Callable[..., InputFile], tmp_path: Path
+) -> None:
+    tool = read_wrapper(make_tool("cat '$input.paths_as_file'", DATA.replace("/>", ' multiple="true"/>'), ""))
+    files = {"input": [data_file("a.tif"), data_file("b.tif")]}
+    call = prepare_call(tool, {}, files, {}, str(tmp_path))
+
+    assert call.files["tool_script.sh"].endswith(f"cat '{tmp_path}/configs/list_0'\n")
+    assert call.files["configs/list_0"] == f"{tmp_path}/inputs/dataset_1.dat\n{tmp_path}/inputs/dataset_2.dat"
 
 
 def test_the_lines_of_a_command_become_one_line(render: Render) -> None:

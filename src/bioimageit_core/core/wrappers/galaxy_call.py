@@ -61,6 +61,7 @@ def prepare_galaxy_call(definition: Definition, state: State, outputs: Mapping[s
     if definition.interpreter and definition.profile < _NO_INTERPRETER:
         program, _, rest = command.partition(" ")
         command = f"{definition.interpreter} {shlex.quote(os.path.join(definition.directory, program))} {rest}"
+    files |= context.lists
     files[SCRIPT] = _script(command, job_dir, definition, context.directories)
     wanted = {spec.name: outputs.get(spec.name, staged_output(job_dir, spec.name)) for spec in specs if spec.has_file}
     return Call(["bash", os.path.join(job_dir, SCRIPT)], job_dir, files, context.links, env, wanted)
@@ -98,6 +99,7 @@ class _Context:
     names: dict[str, Any] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     directories: list[str] = field(default_factory=list)
+    lists: dict[str, str] = field(default_factory=dict)
     files: list[InputFile] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -175,7 +177,9 @@ class _Context:
         if isinstance(value, Collection):
             return self._collection(value, value.name or param.name)
         if isinstance(value, list):
-            return DataList(self._stage(file) for file in value) if value else NoData()
+            files = DataList(self._stage(file) for file in value)
+            files.list_file = self._list_file
+            return files if value else NoData()
         return NoData() if value is None else self._stage(value)
 
     def _collection(self, value: Collection, name: str) -> CollectionValue:
@@ -183,7 +187,14 @@ class _Context:
             key: self._collection(item, key) if isinstance(item, Collection) else self._stage(item, key)
             for key, item in value.elements.items()
         }
-        return CollectionValue(value.type, name, elements)
+        shown = CollectionValue(value.type, name, elements)
+        shown.list_file = self._list_file
+        return shown
+
+    def _list_file(self, text: str) -> str:
+        place = f"configs/list_{len(self.lists)}"
+        self.lists[place] = text
+        return os.path.join(self.job_dir, place)
 
     def _stage(self, file: InputFile, identifier: str = "") -> DataValue:
         self.files.append(file)

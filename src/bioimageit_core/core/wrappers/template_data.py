@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bioimageit_core.core.wrappers.call import InputFile
@@ -183,7 +183,17 @@ class NoData:
         return False
 
 
-class DataList(list[DataValue]):
+class _Listed:
+    """What can be written into a file, path by path; whoever makes it says where such a file lies."""
+
+    list_file: Callable[[str], str]
+
+    def paths_as_file(self, sep: str = "\n") -> str:
+        """Give the path of a file that has all paths."""
+        return self.list_file(sep.join(str(item) for item in self))  # type: ignore[attr-defined]
+
+
+class DataList(list[DataValue], _Listed):
     """The files of an input that takes several."""
 
     is_collection = False
@@ -203,7 +213,7 @@ class DataList(list[DataValue]):
         return getattr(self[0], name)
 
 
-class CollectionValue:
+class CollectionValue(_Listed):
     """A collection: its elements in order, by identifier, by attribute or by number."""
 
     is_collection = True
