@@ -371,3 +371,9 @@ def test_a_value_that_is_not_there_compares_as_an_empty_one_does() -> None:
     for query in ('Day==" "', 'Day==""', 'Day=" "', 'Day IN (a, "")', "NOT Day"):
         parsed = parse_query(query)
         assert len({parsed.matches({}), parsed.matches({"Day": ""}), parsed.matches({"Day": None})}) == 1, query
+
+
+def test_half_a_character_in_a_value_breaks_no_search() -> None:
+    for half in ("\ud800", "\udc80"):
+        assert parse_query("note~cell").matches({"note": f"a cell {half} here"})
+        assert not parse_query("note~other").matches({"note": half})

@@ -121,7 +121,7 @@ def found(pattern: str, value: Any) -> bool:
         The expression does not compile.
     """
     search = _compiled(pattern).search
-    return any(search(text.encode("utf-8", "surrogateescape")) for text in texts_of(value))
+    return any(search(text.encode("utf-8", "surrogatepass")) for text in texts_of(value))
 
 
 @lru_cache(maxsize=64)
