@@ -196,7 +196,7 @@ def test_datasets_are_found_by_name_even_by_an_older_container(request_: Request
     assert request_.is_dataset(older, "data")
     assert not request_.is_dataset(older, "deblur")
     assert request_.get_dataset(older, "data").md_uri == request_.get_raw_dataset(older).md_uri
-    with pytest.raises(NotFoundError, match=r"deblur.*it has: data, blur"):
+    with pytest.raises(NotFoundError, match=r"deblur.*did you mean 'blur'"):
         request_.get_dataset(older, "deblur")
 
 
