@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from bioimageit_core.containers import Container, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import NotFoundError
-from bioimageit_core.plugins.store import local_files
+from bioimageit_core.plugins.store import disk, local_files
 
 
 @pytest.fixture
@@ -52,9 +54,20 @@ def rot(path: str, content: bytes) -> None:
 def test_bit_rot_is_found_by_the_first_check_and_by_a_full_one(data: list[RawData], found: Any) -> None:
     assert found() == []
     rot(data[0].uri, b"C")
+    with sqlite3.connect(Path(data[0].uri).parents[1] / ".bioimageit" / "checked.sqlite") as record:
+        # a failing disk does not change the time of a change, as writing here did
+        now = json.dumps(disk.signature_of(os.stat(data[0].uri)))
+        record.execute("UPDATE checked SET signature = ? WHERE path = ?", (now, data[0].uri))
+    record.close()
     assert found() == []
     assert found(full=True) == [("checksum", "a.tif")]
     assert found(False) == []
+
+
+def test_a_change_that_keeps_time_and_size_is_found_by_every_check(data: list[RawData], found: Any) -> None:
+    assert found() == []
+    rot(data[0].uri, b"C")
+    assert found() == [("checksum", "a.tif")]
 
 
 def test_what_was_written_since_is_read_again(data: list[RawData], found: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sqlite3
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawDa
 from bioimageit_core.core.exceptions import DataQueryError, DocumentError
 from bioimageit_core.core.query import Compare, Has, In, fields_of, parse_query
 from bioimageit_core.plugins.data_local import LocalMetadataService
+from bioimageit_core.plugins.store import index as index_module
+from bioimageit_core.plugins.store import index_rows
 
 VALUES = [
     "1",
@@ -178,7 +182,7 @@ def test_what_others_change_is_noticed(tmp_path: Path, fresh: bool) -> None:
     assert len(ask(now(), dataset, "P=7")) == 2
     status = paths[2].stat()  # one that keeps time and size
     paths[2].write_text(paths[2].read_text().replace('"P": "0"', '"P": "7"'))
-    os.utime(paths[2], ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    os.utime(paths[2], ns=(status.st_atime_ns, status.st_mtime_ns))
     assert len(ask(now(), dataset, "P=7")) == 3
     listing = json.loads(Path(dataset.md_uri).read_text())  # other software takes one out of the list
     gone = listing["urls"].pop(0)
@@ -238,3 +242,68 @@ def test_a_query_that_cannot_be_understood_says_so(tmp_path: Path) -> None:
     local, _, dataset = make_experiment(tmp_path, [{}])
     with pytest.raises(DataQueryError):
         ask(local, dataset, "P=1 AND")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork(2)")
+def test_an_index_whose_writer_was_killed_in_a_transaction_is_as_before_it(tmp_path: Path) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": str(n % 2)} for n in range(80)])
+    assert len(ask(local, dataset, "P=1")) == 40
+    for item in dataset.uris:
+        path = Path(item.md_uri)
+        rewrite(path, P="x" if json.loads(path.read_text())["key_value_pairs"]["P"] == "1" else "y", Long="z" * 5000)
+    child = os.fork()
+    if child == 0:
+        try:
+            _be_killed_while_writing(dataset)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    index = tmp_path / "e" / ".bioimageit" / "index.sqlite"
+    assert index.stat().st_size > 300_000, "nothing of the transaction reached the file"
+    for query in ("P=x", "P=y", "P=1", ""):
+        assert ask(service(), dataset, query) == scan(local, dataset, query)
+    with contextlib.closing(sqlite3.connect(index)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def _be_killed_while_writing(dataset: Dataset) -> None:
+    put, connect = index_rows.Rows.put, index_module._connect
+
+    def small(path: str, **options: object) -> sqlite3.Connection:
+        database = connect(path, **options)
+        database.execute("PRAGMA cache_size = 1")  # so that pages go to the file before the transaction ends
+        return database
+
+    def killed(self: index_rows.Rows, *args: object) -> bool:
+        put(self, *args)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    index_module._connect, index_rows.Rows.put = small, killed
+    ask(service(), dataset, "P=1")
+
+
+def test_a_copy_of_an_index_is_not_believed(tmp_path: Path) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": str(n)} for n in range(4)])
+    index = tmp_path / "e" / ".bioimageit" / "index.sqlite"
+    assert len(ask(local, dataset, "P=2")) == 1
+    other = index.with_name("other.sqlite")
+    other.write_bytes(index.read_bytes())
+    with contextlib.closing(sqlite3.connect(other)) as database:
+        database.execute("DELETE FROM pair")  # as a copy in the middle of a transaction may be
+        database.commit()
+    index.rename(index.with_name("aside"))
+    other.rename(index)
+    assert len(ask(service(), dataset, "P=2")) == 1
+
+
+def test_a_document_that_was_changed_a_moment_ago_is_read_again(tmp_path: Path, monkeypatch) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": "0"}])
+    monkeypatch.setattr(index_module, "_TICK", 3600 * 10**9)
+    assert len(ask(local, dataset, "P=0")) == 1
+    read: list[str] = []
+    fresh = service()
+    original = fresh.files.read
+    fresh.files.read = lambda uri: read.append(uri) or original(uri)
+    assert len(ask(fresh, dataset, "P=0")) == 1
+    assert dataset.uris[0].md_uri in read

@@ -7,12 +7,15 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeVar
 
 __all__ = [
+    "Signature",
     "in_made_directory",
     "make_dirs",
     "move_new",
+    "signature_of",
     "sync_directory",
     "sync_file",
     "sync_filesystem",
@@ -21,6 +24,14 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+
+Signature: TypeAlias = tuple[int, int, int, int]
+"""When a file was written (nanoseconds), its size, its inode, and when anything of it was changed (nanoseconds).
+
+The last is what nobody can set: an editor or a copy that keeps time and size shows in it. Windows has no such time.
+"""
+
+signature_of: Callable[[os.stat_result], Signature] = attrgetter("st_mtime_ns", "st_size", "st_ino", "st_ctime_ns")
 
 
 def move_new(path: str, uri: str) -> None:

@@ -64,6 +64,8 @@ class Write:
 class Files(ABC):
     """A filesystem. URIs are absolute; what is not there is a `FileNotFoundError`, any other trouble an `OSError`."""
 
+    durable = True
+    """Whether what is written is on the disk before it is said to be done."""
     locks_work = True
     """Whether `lock` keeps other processes out too."""
     placing_moves = False

@@ -1,6 +1,6 @@
 """The index of an experiment: derived from its documents, thrown away at any doubt, right at any time.
 
-An SQLite file in the experiment's folder of ours. Before it answers, it looks at name, time, size and inode of every
+An SQLite file in the experiment's folder of ours. Before it answers, it looks at name, times, size and inode of every
 document (or, where the system tells of changes, at those only that changed) and reads again what is not as it was. So
 it notices what an editor, other software or another process did. Where it cannot be written it is made in memory.
 """
@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -20,8 +21,9 @@ from bioimageit_core.core.exceptions import BioImageITError
 from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
 from bioimageit_core.plugins.store.annotations import Annotated
+from bioimageit_core.plugins.store.disk import Signature, signature_of
 from bioimageit_core.plugins.store.documents import Documents
-from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Signature, Sum, total_of
+from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Sum, total_of
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
 from bioimageit_core.plugins.store.watch import Watch
@@ -30,9 +32,10 @@ __all__ = ["Index"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 2
+_VERSION = 3
 _Found: TypeAlias = list[tuple[str, Signature]]
 _AT_ONCE = 1000  # documents whose rows are made before they are written
+_TICK = 20_000_000  # nanoseconds within which a filesystem may give two changes the same time
 
 
 class Index:
@@ -57,7 +60,7 @@ class Index:
         self.is_kept = True
         for _ in range(2):
             try:
-                return _connect(path)
+                return _connect(path, durable=self._documents.files.durable)
             except sqlite3.OperationalError:
                 break  # it cannot be opened or written here
             except sqlite3.DatabaseError:
@@ -143,8 +146,7 @@ class Index:
             for entry in entries:
                 if entry.name.endswith(MD_SUFFIX) and entry.name != own:
                     with contextlib.suppress(FileNotFoundError):  # removed meanwhile, or a link to nothing
-                        status = entry.stat()
-                        now[entry.name] = (status.st_mtime_ns, status.st_size, status.st_ino)
+                        now[entry.name] = signature_of(entry.stat())
         before = self._rows.stored(dataset)
         total.count(before)
         return [item for item in now.items() if before.get(item[0]) != item[1]], before.keys() - now.keys()
@@ -155,11 +157,10 @@ class Index:
         for name in names:
             if name.endswith(MD_SUFFIX) and name != own:
                 try:
-                    status = os.stat(join(directory, name))
+                    signature = signature_of(os.stat(join(directory, name)))
                 except FileNotFoundError:
                     gone.append(name)
                     continue
-                signature = (status.st_mtime_ns, status.st_size, status.st_ino)
                 if self._rows.signature(dataset, name) != signature:
                     now.append((name, signature))
         return now, gone
@@ -175,6 +176,8 @@ class Index:
         return is_untraced
 
     def _row(self, md_uri: str, file: str, signature: Signature) -> Row:
+        if time.time_ns() - signature[3] < _TICK:  # another change would not show: it is read again next time
+            signature = (*signature[:3], 0)
         try:
             content = self._documents.files.read(md_uri)
             if "common" not in decode(content, md_uri):
@@ -324,19 +327,25 @@ class Index:
         return [text for (text,) in self.database.execute(query, (key, len(prefix), prefix, limit))]
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, *, durable: bool = False) -> sqlite3.Connection:
+    """Open an index, or make one.
+
+    A transaction that a kill interrupts is rolled back by who opens it next; after a power cut that holds where it is
+    `durable`. Half a transaction could go unnoticed: the rows of one document and the sum over all of another moment.
+    """
     if path != ":memory:" and not os.path.isdir(os.path.dirname(path)):
         raise sqlite3.OperationalError("no folder for an index")
     database = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
     try:
-        # derived: what a power cut takes is made again
-        database.execute("PRAGMA synchronous = OFF")
-        database.execute("PRAGMA journal_mode = MEMORY")
+        database.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
+        database.execute("PRAGMA journal_mode = TRUNCATE")
         version = int(database.execute("PRAGMA user_version").fetchone()[0])
         if version != _VERSION:
             if version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise sqlite3.DatabaseError("an index of another version")
-            database.executescript(SCHEMA + f"PRAGMA user_version = {_VERSION};")
+            database.executescript(SCHEMA + f"PRAGMA application_id = {_own(path)}; PRAGMA user_version = {_VERSION};")
+        elif database.execute("PRAGMA application_id").fetchone()[0] != _own(path):
+            raise sqlite3.DatabaseError("a copy, perhaps of half a transaction")
         database.execute("BEGIN IMMEDIATE")  # fails here rather than later where nothing can be written
         database.execute("COMMIT")
     except BaseException:
@@ -345,6 +354,12 @@ def _connect(path: str) -> sqlite3.Connection:
     return database
 
 
+def _own(path: str) -> int:
+    """Return what an index file is known by to itself, and what a copy of it is not."""
+    return 0 if path == ":memory:" else os.stat(path).st_ino & 0x7FFFFFFF
+
+
 def _forget(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
+    for each in (f"{path}-journal", path):
+        with contextlib.suppress(OSError):
+            os.unlink(each)

@@ -7,21 +7,22 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import msgspec
 
 from bioimageit_core.core.paths import MD_SUFFIX, name_of
 from bioimageit_core.core.query_values import has_value, number_of
 from bioimageit_core.plugins.store.annotations import Annotated
+from bioimageit_core.plugins.store.disk import Signature, signature_of
 
-__all__ = ["SCHEMA", "Row", "Rows", "Signature", "Sum", "total_of"]
+__all__ = ["SCHEMA", "Row", "Rows", "Sum", "total_of"]
 
 SCHEMA = """
 CREATE TABLE dataset (id INTEGER PRIMARY KEY, folder TEXT UNIQUE, seen TEXT, listed TEXT);
 CREATE TABLE doc (
     id INTEGER PRIMARY KEY, dataset INTEGER, file TEXT, mtime INTEGER, size INTEGER, inode INTEGER,
-    position INTEGER, name TEXT, author TEXT, date TEXT, format TEXT, output TEXT, label TEXT,
+    ctime INTEGER, position INTEGER, name TEXT, author TEXT, date TEXT, format TEXT, output TEXT, label TEXT,
     parent TEXT, origin INTEGER, bad INTEGER DEFAULT 0, UNIQUE (dataset, file));
 CREATE INDEX doc_order ON doc (dataset, position, name, file);
 CREATE INDEX doc_origin ON doc (dataset, origin) WHERE origin IS NOT NULL;
@@ -35,9 +36,6 @@ CREATE INDEX value_number ON value (key, number);
 CREATE TABLE pair (value INTEGER, doc INTEGER, PRIMARY KEY (value, doc)) WITHOUT ROWID;
 CREATE INDEX pair_doc ON pair (doc);
 """
-
-Signature: TypeAlias = tuple[int, int, int]
-"""Modification time in nanoseconds, size and inode of a document."""
 
 
 @dataclass(slots=True)
@@ -64,9 +62,10 @@ class Sum:
 
     def add(self, file: str, signature: Signature, times: int = 1) -> None:
         """Take a document in; `times` -1 takes it out."""
-        mtime, size, inode = signature
+        mtime, size, inode, ctime = signature
         self._count += times
-        self._total += times * (zlib.crc32(file.encode("utf-8", "surrogateescape")) * (mtime ^ inode) + size)
+        key = zlib.crc32(file.encode("utf-8", "surrogateescape"))
+        self._total += times * (key * (ctime ^ inode) + size + mtime)
 
     def count(self, documents: Mapping[str, Signature]) -> None:
         """Begin anew with these documents."""
@@ -90,8 +89,8 @@ def total_of(directory: str, but: str) -> Sum:
                     status = entry.stat()
                 except FileNotFoundError:  # removed meanwhile, or a link to nothing
                     continue
-                key = crc32(file.encode("utf-8", "surrogateescape"))
-                total += key * (status.st_mtime_ns ^ status.st_ino) + status.st_size
+                mtime, size, inode, ctime = signature_of(status)
+                total += crc32(file.encode("utf-8", "surrogateescape")) * (ctime ^ inode) + size + mtime
                 count += 1
     return Sum(f"{count} {total:x}")
 
@@ -105,12 +104,12 @@ class Rows:
 
     def stored(self, dataset: int) -> dict[str, Signature]:
         """Return the documents that are known of a dataset."""
-        query = "SELECT file, mtime, size, inode FROM doc WHERE dataset = ? AND mtime IS NOT NULL"
+        query = "SELECT file, mtime, size, inode, ctime FROM doc WHERE dataset = ? AND mtime IS NOT NULL"
         return {row[0]: row[1:] for row in self.database.execute(query, (dataset,))}
 
     def signature(self, dataset: int, file: str) -> Signature | None:
         """Return the signature by which a document is known."""
-        query = "SELECT mtime, size, inode FROM doc WHERE dataset = ? AND file = ?"
+        query = "SELECT mtime, size, inode, ctime FROM doc WHERE dataset = ? AND file = ?"
         row: Signature | None = self.database.execute(query, (dataset, file)).fetchone()
         return row
 
@@ -125,7 +124,7 @@ class Rows:
 
     def put(self, dataset: int, rows: Iterable[Row], total: Sum) -> bool:
         """Add or replace documents, and count them in `total`; say whether what comes from what is to be traced."""
-        query = "SELECT id, position, parent, bad, mtime, size, inode FROM doc WHERE dataset = ? AND file = ?"
+        query = "SELECT id, position, parent, bad, mtime, size, inode, ctime FROM doc WHERE dataset = ? AND file = ?"
         following = int(self.database.execute("SELECT coalesce(max(id), 0) FROM doc").fetchone()[0])
         docs: list[tuple[Any, ...]] = []
         bodies: list[tuple[int, bytes]] = []
@@ -151,14 +150,14 @@ class Rows:
                 bodies.append((number, row.content))
                 pairs += [(self._value(key, value), number) for key, value in row.pairs.items()]
         self._forget(old)
-        self.database.executemany(f"INSERT INTO doc VALUES ({', '.join('?' * 16)})", docs)
+        self.database.executemany(f"INSERT INTO doc VALUES ({', '.join('?' * 17)})", docs)
         self.database.executemany("INSERT INTO body VALUES (?, ?)", bodies)
         self.database.executemany("INSERT OR IGNORE INTO pair VALUES (?, ?)", pairs)
         return not is_traced
 
     def annotate(self, dataset: int, changed: Iterable[Annotated], total: Sum) -> None:
         """Exchange annotations of documents that are known as they were before."""
-        query = "SELECT id, mtime, size, inode FROM doc WHERE dataset = ? AND file = ? AND NOT bad"
+        query = "SELECT id, mtime, size, inode, ctime FROM doc WHERE dataset = ? AND file = ? AND NOT bad"
         docs, bodies, gone, come = [], [], [], []
         for each in changed:
             file, signature = name_of(each.md_uri), cast("Signature", each.signature)
@@ -171,14 +170,14 @@ class Rows:
             bodies.append((each.content, known[0]))
             gone += [(self._value(key, value), known[0]) for key, value in each.old.items()]
             come += [(self._value(key, value), known[0]) for key, value in each.new.items() if value is not None]
-        self.database.executemany("UPDATE doc SET mtime = ?, size = ?, inode = ? WHERE id = ?", docs)
+        self.database.executemany("UPDATE doc SET mtime = ?, size = ?, inode = ?, ctime = ? WHERE id = ?", docs)
         self.database.executemany("UPDATE body SET content = ? WHERE doc = ?", bodies)
         self.database.executemany("DELETE FROM pair WHERE value = ? AND doc = ?", gone)
         self.database.executemany("INSERT OR IGNORE INTO pair VALUES (?, ?)", come)
 
     def remove(self, dataset: int, files: Iterable[str], total: Sum) -> bool:
         """Forget documents; say whether one was known."""
-        query = "SELECT id, mtime, size, inode FROM doc WHERE dataset = ? AND file = ?"
+        query = "SELECT id, mtime, size, inode, ctime FROM doc WHERE dataset = ? AND file = ?"
         gone = []
         for file in files:
             if row := self.database.execute(query, (dataset, file)).fetchone():

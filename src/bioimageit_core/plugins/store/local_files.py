@@ -26,9 +26,11 @@ from bioimageit_core.plugins.store.content import (
     write_all,
 )
 from bioimageit_core.plugins.store.disk import (
+    Signature,
     in_made_directory,
     make_dirs,
     move_new,
+    signature_of,
     sync_directory,
     sync_file,
     sync_filesystem,
@@ -99,7 +101,7 @@ class LocalFiles(Files):
             content = os.read(descriptor, size + 1)
             if len(content) != size:
                 content += b"".join(iter(lambda: os.read(descriptor, CHUNK), b""))
-            return content, _signature(status)
+            return content, signature_of(status)
         finally:
             os.close(descriptor)
 
@@ -108,13 +110,13 @@ class LocalFiles(Files):
 
     def signature(self, uri: str) -> object | None:
         try:
-            return _signature(os.stat(uri))
+            return signature_of(os.stat(uri))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def content_signature(self, uri: str) -> object | None:
         status = os.stat(uri)
-        return None if stat.S_ISDIR(status.st_mode) else _signature(status)
+        return None if stat.S_ISDIR(status.st_mode) else signature_of(status)
 
     def exists(self, uri: str) -> bool:
         return os.path.lexists(uri)
@@ -148,7 +150,7 @@ class LocalFiles(Files):
             raise
         if sync and self.durable:
             sync_directory(os.path.dirname(uri))
-        return signature
+        return _moved(signature, uri)
 
     def write_together(self, writes: Sequence[Write], temp: str) -> list[object]:
         paths = [self._temporary(temp) for _ in writes]
@@ -163,10 +165,10 @@ class LocalFiles(Files):
                 unlink(path)
             raise
         done = zip(paths, writes, signatures, strict=True)
-        return [self._put(path, each) or signature for path, each, signature in done]
+        return [self._put(path, each, signature) for path, each, signature in done]
 
-    def _put(self, path: str, write: Write) -> OSError | None:
-        """Move what is written to its place; return why not."""
+    def _put(self, path: str, write: Write, written: Signature) -> object | None:
+        """Move what is written to its place; return its signature there, or why it is not."""
         try:
             if self.signature(write.uri) != write.expected:
                 raise Changed(errno.EBUSY, "was changed meanwhile", write.uri)
@@ -174,12 +176,12 @@ class LocalFiles(Files):
         except OSError as error:
             unlink(path)
             return error
-        return None
+        return _moved(written, write.uri)
 
     def _temporary(self, temp: str) -> str:
         return f"{temp}/{self._token}-{os.getpid()}-{next(self._numbers)}"
 
-    def _write_file(self, path: str, content: bytes, sync: bool) -> object:
+    def _write_file(self, path: str, content: bytes, sync: bool) -> Signature:
         try:
             descriptor = os.open(path, _NEW, 0o666)
         except FileNotFoundError:  # the first write below this experiment
@@ -189,7 +191,7 @@ class LocalFiles(Files):
             write_all(descriptor, content)
             if sync and self.durable:
                 os.fsync(descriptor)
-            return _signature(os.fstat(descriptor))
+            return signature_of(os.fstat(descriptor))
         finally:
             os.close(descriptor)
 
@@ -400,5 +402,10 @@ class LocalFiles(Files):
             sync_filesystem(uri)
 
 
-def _signature(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _moved(written: Signature, uri: str) -> Signature | None:
+    """Return the signature of a file after it was moved, which is a change; None if another took its place."""
+    try:
+        signature = signature_of(os.stat(uri))
+    except OSError:
+        return None
+    return signature if signature[:3] == written[:3] else None
