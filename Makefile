@@ -13,12 +13,12 @@ PARALLEL := -n auto --dist worksteal --durations=20
 LOWEST_TESTS := $(addprefix tests/,core containers api store plugins cli jobs wrappers images toolbox)
 export UV_LINK_MODE ?= copy
 
-.PHONY: demo test check lint types layers security docs web unit coverage lowest format fuzz bench services clean
+.PHONY: demo test check lint types layers security docs web unit regression coverage lowest format fuzz bench services clean
 
 demo: $(VENV)/.demo
 	$(BIN)/bioimageit demo
 
-test: services check web unit
+test: services check web unit regression
 
 check: lint types layers security docs
 
@@ -51,6 +51,10 @@ unit: $(VENV)/.dev
 	$(PYTEST) docs  # the blocks of a page build on each other: no workers here
 	$(PYTEST) --doctest-modules --ignore=src/bioimageit_core/toolbox --ignore=src/bioimageit_core/testing src
 	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(PYTEST) $(PARALLEL)); done
+
+# ratios to a floor at a small size, in processor time: a cost that was doubled fails
+regression: $(VENV)/.dev
+	$(BIN)/python benchmarks/local/regression.py
 
 coverage: $(VENV)/.dev
 	$(PYTEST) $(PARALLEL) --cov --cov-branch --cov-report=term tests

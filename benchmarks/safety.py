@@ -3,6 +3,7 @@
 Every committed change is remembered outside of the experiment and looked for afterwards. The exit status is 1 if one is
 lost, a document is torn, or a check finds more than orphans.
 
+    python benchmarks/safety.py                    both
     python benchmarks/safety.py kills [--count 1000] [--seed 1]
     python benchmarks/safety.py together [--processes 8] [--rounds 500] [--readers 2]
 """
@@ -236,7 +237,7 @@ def _fork(action: Callable[[], None]) -> int:
 def main() -> None:
     """Run one of the hardships, and write what it was as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     one = commands.add_parser("kills")
     one.add_argument("--count", type=int, default=1000)
     one.add_argument("--seed", type=int, default=1)
@@ -245,12 +246,14 @@ def main() -> None:
     other.add_argument("--rounds", type=int, default=500)
     other.add_argument("--readers", type=int, default=2)
     given = vars(parser.parse_args())
-    action = {"kills": kills, "together": together}[given.pop("command")]
-    with tempfile.TemporaryDirectory() as place:
-        try:
-            print(json.dumps(action(Path(place), **given)))
-        except AssertionError as error:
-            sys.exit(f"failed: {error}")
+    chosen = given.pop("command")
+    calls = {chosen: given} if chosen else {"kills": vars(one.parse_args([])), "together": vars(other.parse_args([]))}
+    for command, options in calls.items():
+        with tempfile.TemporaryDirectory() as place:
+            try:
+                print(json.dumps({command: {"kills": kills, "together": together}[command](Path(place), **options)}))
+            except AssertionError as error:
+                sys.exit(f"failed: {error}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -85,6 +86,17 @@ def read_documents(clock: Clock, folder: str) -> None:
         for name in _documents(folder):
             with open(f"{folder}/{name}", "rb") as file:
                 msgspec.json.decode(file.read())
+
+
+def check(clock: Clock, folder: str) -> None:
+    """Read every document of a directory, and digest every file."""
+    with clock:
+        for name in os.listdir(folder):
+            with open(f"{folder}/{name}", "rb") as file:
+                if name.endswith(".md.json"):
+                    msgspec.json.decode(file.read())
+                else:
+                    hashlib.file_digest(file, "sha256")
 
 
 def read_experiments(clock: Clock, workspace: str) -> None:

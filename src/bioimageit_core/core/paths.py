@@ -26,6 +26,7 @@ __all__ = [
     "join",
     "name_of",
     "parent",
+    "plain_document_name",
     "relative_path",
     "simplify_path",
     "storable_name",
@@ -209,6 +210,19 @@ def document_names(file_name: str) -> Iterator[str]:
     while True:
         yield _fit(file_name, f"_{number}{MD_SUFFIX}")
         number += 1
+
+
+def plain_document_name(file_name: str) -> str:
+    """Return the first of `document_names` for a file that everybody takes as it is; ``''`` for any other.
+
+    Examples
+    --------
+    >>> plain_document_name("x.tif"), plain_document_name("µ.tif"), plain_document_name("x.md.json")
+    ('x.md.json', '', '')
+    """
+    if not is_plain(file_name) or file_name.lower().endswith(MD_SUFFIX):
+        return ""
+    return posixpath.splitext(file_name)[0] + MD_SUFFIX  # a plain name is not too long
 
 
 def candidates(stem: str, suffix: str) -> Iterator[str]:

@@ -49,6 +49,7 @@ class Documents:
 
     def __init__(self, files: Files, trusted: Iterable[str] = ()) -> None:
         self.files = files
+        self._near: tuple[str, Callable[[str], str]] = ("", _near(""))  # for the directory that was read in last
         self._inside: set[tuple[str, str]] = set()  # directories, and the experiments that they are in
         self._trusted = [files.absolute(directory) for directory in trusted]
 
@@ -72,7 +73,7 @@ class Documents:
     def parse(self, kind: type[R], content: bytes, md_uri: str) -> R:
         """Make the container of a document's bytes, and remember them."""
         record: R
-        plain = plain_container_of(kind, content, md_uri, self._resolver(kind, {}, md_uri)) if kind in _MANY else None
+        plain = self._plain(kind, content, md_uri) if kind in _MANY else None
         if plain is not None:
             record = plain
         else:
@@ -81,6 +82,23 @@ class Documents:
         if isinstance(record, Data) and record.uri:
             self._check_links(record)
         setattr(record, _AS_READ, (content, ()))
+        return record
+
+    def _plain(self, kind: type[R], content: bytes, md_uri: str) -> R | None:
+        """Make the container of a document in which nothing needs a second look; None for any other."""
+        record: R | None
+        if kind is ProcessedData:  # it speaks of data in other folders
+            record = plain_container_of(kind, content, md_uri, self._resolver(kind, {}, md_uri))
+            return record
+        directory = md_uri.rpartition("/")[0]
+        known, near = self._near
+        if known != directory:
+            near = _near(directory)
+            self._near = (directory, near)
+        try:
+            record = plain_container_of(kind, content, md_uri, near)
+        except _FarError:
+            return None
         return record
 
     def _check_links(self, data: Data) -> None:
@@ -242,6 +260,21 @@ class Documents:
     def _temp(self, record: Record) -> str:
         of = Layout.of_experiment if isinstance(record, Experiment) else Layout.of_record
         return of(record.md_uri).temp
+
+
+class _FarError(Exception):
+    """A URL is not that of a file beside its document, or below."""
+
+
+def _near(directory: str) -> Callable[[str], str]:
+    def resolve(url: str) -> str:
+        if _BELOW.fullmatch(url) and is_path(url):
+            return f"{directory}/{url}"
+        if url:
+            raise _FarError
+        return ""
+
+    return resolve
 
 
 def _is_reference(said: Any) -> bool:

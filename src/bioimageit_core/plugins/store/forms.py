@@ -10,8 +10,9 @@ from typing import Any
 from bioimageit_core.containers import RawData
 from bioimageit_core.core.json_text import encode
 from bioimageit_core.core.records import Document
+from bioimageit_core.plugins.store.files import Stored
 
-__all__ = ["Form", "Written"]
+__all__ = ["Form", "LineForm", "Written"]
 
 
 @dataclass(slots=True)
@@ -26,6 +27,31 @@ class Written:
     date: str
     format: str
     pairs: Mapping[str, Any]
+
+
+class LineForm:
+    """The line of the journal about a data but for what differs: names that are plain, identity and content.
+
+    Parameters
+    ----------
+    render
+        Makes the line of a document's name, an identity, a file's name and a content; it is filled with marks.
+    """
+
+    def __init__(self, render: Callable[[str, str, str, Stored], bytes]) -> None:
+        document, identity, name, digest = (uuid.uuid4().hex for _ in range(4))
+        size = uuid.uuid4().int
+        rest = render(document, identity, name, Stored(size, digest)).decode("utf-8")
+        self._parts: list[str] = []
+        for mark in (document, identity, name, str(size), digest):
+            part, _, rest = rest.partition(mark)
+            self._parts.append(part)
+        self._parts.append(rest)
+
+    def filled(self, md_name: str, identity: str, name: str, stored: Stored) -> bytes:
+        """Return the line of one data."""
+        a, b, c, d, e, f = self._parts
+        return f"{a}{md_name}{b}{identity}{c}{name}{d}{stored.size}{e}{stored.sha256}{f}".encode()
 
 
 class Form:

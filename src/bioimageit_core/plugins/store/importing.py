@@ -15,17 +15,17 @@ from bioimageit_core.core.paths import (
     document_names,
     file_names,
     folded,
-    is_plain,
     join,
     name_of,
     parent,
+    plain_document_name,
     storable_name,
 )
 from bioimageit_core.core.utils import generate_uuid
 from bioimageit_core.plugins.store.content import digest_path, is_path
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
 from bioimageit_core.plugins.store.files import MODES, Incoming, Progress, Stored
-from bioimageit_core.plugins.store.forms import Form, Written
+from bioimageit_core.plugins.store.forms import Form, LineForm, Written
 from bioimageit_core.plugins.store.journal import REPLACING, Journal, new_change, now
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
@@ -84,6 +84,7 @@ class Importer:
         self._batch = _Batch()
         self._change = new_change()
         self._forms: dict[int, Form] = {}
+        self._line_form: LineForm | None = None
         self._claimed: set[str] = set()  # documents and files that a source of this import already has
         self.start()
 
@@ -107,9 +108,9 @@ class Importer:
         `like` says all of it but its path and name.
         """
         name = path.rpartition("/")[2]
-        md_name = next(document_names(name)) if is_plain(name) else ""
+        md_name = plain_document_name(name)
         names = self._listing.names
-        if mode == "reference" or not md_name or storable_name(name) != name:
+        if mode == "reference" or not md_name:
             return False
         both, key = (name.lower(), md_name.lower()), f"{name}{MD_SUFFIX}".lower()
         if both[0] in names or both[1] in names or key in names:
@@ -131,19 +132,22 @@ class Importer:
                 return False
             raise
         self._clear(incoming)
-        line = self._journal.content(
-            self._layout, "import", md_uri, uuid, uri, incoming.stored, batch=self._change, time=self._batch.time
-        )
         batch = self._batch
+        if self._line_form is None:
+            self._line_form = LineForm(self._imported)
+        batch.lines.append(self._line_form.filled(md_name, uuid, name, incoming.stored))
         batch.items.append(Container(md_uri, uuid))
         batch.names.append(name)
-        batch.lines.append(line)
         batch.written.append(
             Written(md_name, signature, content, name, like.author, like.date, like.format, like.key_value_pairs)
         )
         names.update(both)
         self._claimed.update((md_uri, uri))
         return True
+
+    def _imported(self, md_name: str, uuid: str, name: str, stored: Stored) -> bytes:
+        about = (f"{self._directory}/{md_name}", uuid, f"{self._directory}/{name}", stored)
+        return self._journal.content(self._layout, "import", *about, batch=self._change, time=self._batch.time)
 
     def _form(self, like: Source) -> Form:
         form = self._forms.get(id(like))
@@ -267,7 +271,7 @@ class Importer:
         """Read the source; return it with the URI it will have and what its document says of that."""
         try:
             if mode != "reference":
-                return self._files.take_in(path, self._layout.temp, mode), join(self._directory, name), {}
+                return self._files.take_in(path, self._layout.temp, mode), f"{self._directory}/{name}", {}
             stored = digest_path(path)
         except OSError as error:
             raise guarded(error, f"import {path!r}") from error
@@ -324,7 +328,7 @@ class Importer:
 
     def finish(self, *, sync: bool, flush: bool = True) -> list[Written]:
         """Tell the list and the journal what was imported; without `flush` the list waits for more."""
-        batch, self._batch = self._batch, _Batch()
+        batch, self._batch, self._line_form = self._batch, _Batch(), None
         if not batch.items:
             return []
         try:

@@ -38,6 +38,9 @@ CREATE INDEX pair_doc ON pair (doc);
 """
 
 
+_AT_ONCE = 500  # names in one question; older SQLites take 999 parameters
+
+
 @dataclass(slots=True)
 class Row:
     """What an index keeps of a document; `content` is None where it is none of a data."""
@@ -124,7 +127,8 @@ class Rows:
 
     def put(self, dataset: int, rows: Iterable[Row], total: Sum) -> bool:
         """Add or replace documents, and count them in `total`; say whether what comes from what is to be traced."""
-        query = "SELECT id, position, parent, bad, mtime, size, inode, ctime FROM doc WHERE dataset = ? AND file = ?"
+        rows = list(rows)
+        known_as = self._known(dataset, [row.file for row in rows], "position, parent, bad")
         following = int(self.database.execute("SELECT coalesce(max(id), 0) FROM doc").fetchone()[0])
         docs: list[tuple[Any, ...]] = []
         bodies: list[tuple[int, bytes]] = []
@@ -132,17 +136,17 @@ class Rows:
         old: list[tuple[int]] = []
         is_traced = True
         for row in rows:
-            known = self.database.execute(query, (dataset, row.file)).fetchone()
+            known = known_as.get(row.file)
             if known is None:
                 following += 1
                 number, position = following, row.position
                 is_traced = False
             else:
-                number, position = known[:2]
-                is_traced &= known[2] == row.parent and bool(known[3]) == (row.content is None)
+                number, signature, position, parent, bad = known
+                is_traced &= parent == row.parent and bool(bad) == (row.content is None)
                 old.append((number,))
-                if known[4] is not None:
-                    total.add(row.file, known[4:], -1)
+                if signature[0] is not None:
+                    total.add(row.file, signature, -1)
             total.add(row.file, row.signature)
             fixed = (number, dataset, row.file, *row.signature, position, *row.about, *row.output, row.parent)
             docs.append((*fixed, None, int(row.content is None)))
@@ -157,19 +161,19 @@ class Rows:
 
     def annotate(self, dataset: int, changed: Iterable[Annotated], total: Sum) -> None:
         """Exchange annotations of documents that are known as they were before."""
-        query = "SELECT id, mtime, size, inode, ctime FROM doc WHERE dataset = ? AND file = ? AND NOT bad"
         docs, bodies, gone, come = [], [], [], []
-        for each in changed:
-            file, signature = name_of(each.md_uri), cast("Signature", each.signature)
-            known = self.database.execute(query, (dataset, file)).fetchone()
-            if known is None or known[1:] != each.before:
+        by_file = {name_of(each.md_uri): each for each in changed}
+        for file, (number, known, bad) in self._known(dataset, list(by_file), "bad").items():
+            each = by_file[file]
+            if bad or known != each.before:
                 continue
-            total.add(file, known[1:], -1)
+            signature = cast("Signature", each.signature)
+            total.add(file, known, -1)
             total.add(file, signature)
-            docs.append((*signature, known[0]))
-            bodies.append((each.content, known[0]))
-            gone += [(self._value(key, value), known[0]) for key, value in each.old.items()]
-            come += [(self._value(key, value), known[0]) for key, value in each.new.items() if value is not None]
+            docs.append((*signature, number))
+            bodies.append((each.content, number))
+            gone += [(self._value(key, value), number) for key, value in each.old.items()]
+            come += [(self._value(key, value), number) for key, value in each.new.items() if value is not None]
         self.database.executemany("UPDATE doc SET mtime = ?, size = ?, inode = ?, ctime = ? WHERE id = ?", docs)
         self.database.executemany("UPDATE body SET content = ? WHERE doc = ?", bodies)
         self.database.executemany("DELETE FROM pair WHERE value = ? AND doc = ?", gone)
@@ -186,6 +190,17 @@ class Rows:
                     total.add(file, row[1:], -1)
         self._forget(gone)
         return bool(gone)
+
+    def _known(self, dataset: int, files: Sequence[str], columns: str) -> dict[str, tuple[Any, ...]]:
+        """Return what is known of files, by name: number, signature and these columns."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for start in range(0, len(files), _AT_ONCE):
+            some = files[start : start + _AT_ONCE]
+            query = f"SELECT file, id, mtime, size, inode, ctime, {columns} FROM doc"
+            query += f" WHERE dataset = ? AND file IN ({', '.join('?' * len(some))})"
+            for file, number, *rest in self.database.execute(query, (dataset, *some)):
+                found[file] = (number, tuple(rest[:4]), *rest[4:])
+        return found
 
     def _forget(self, numbers: Sequence[tuple[int]]) -> None:
         for table, column in (("pair", "doc"), ("body", "doc"), ("doc", "id")):

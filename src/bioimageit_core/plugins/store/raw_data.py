@@ -116,8 +116,9 @@ class RawDataStore(StoreBase):
         refused: list[BioImageITError] = []
 
         def take(number: int, path: str, said: Mapping[str, Any]) -> None:
-            _tell(observers, number, len(paths), path)
-            importer.progress = functools.partial(_tell_part, observers, number, len(paths), path)
+            if observers:
+                _tell(observers, number, len(paths), path)
+                importer.progress = functools.partial(_tell_part, observers, number, len(paths), path)
             folder = os.path.dirname(path)
             if folder not in likes:
                 tags = {directory_tag_key: os.path.basename(folder)} if directory_tag_key else {}

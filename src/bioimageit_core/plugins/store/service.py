@@ -103,10 +103,10 @@ class Store(RawDataStore, DeletingStore, DataService):
             raise NotFoundError("workspace", workspace) from error
         except OSError as error:
             raise guarded(error, "read the workspace") from error
-        found = []
+        found, below = [], join(workspace, "")
         for name in names:
             try:
-                experiment = self.documents.read(Experiment, join(workspace, name, EXPERIMENT))
+                experiment = self.documents.read(Experiment, f"{below}{name}/{EXPERIMENT}")
             except NotFoundError:
                 continue
             except DataServiceError as error:  # one that cannot be read hides no other
