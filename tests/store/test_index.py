@@ -307,3 +307,14 @@ def test_a_document_that_was_changed_a_moment_ago_is_read_again(tmp_path: Path, 
     fresh.files.read = lambda uri: read.append(uri) or original(uri)
     assert len(ask(fresh, dataset, "P=0")) == 1
     assert dataset.uris[0].md_uri in read
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
+def test_a_name_that_is_not_utf_8_hides_no_data(tmp_path: Path) -> None:
+    local, experiment, dataset = make_experiment(tmp_path, [{"P": "1"}])
+    strange = os.fsencode(Path(dataset.md_uri).parent) + b"/\xff.md.json"
+    Path(os.fsdecode(strange)).write_bytes(Path(dataset.uris[0].md_uri).read_bytes())
+    assert len(ask(service(), dataset, "P=1")) == 1 == len(ask(local, dataset, "P=1"))
+    (finding,) = local.check_experiment(experiment.md_uri)
+    assert (finding.kind, finding.repairable, finding.uri.isascii()) == ("orphan file", False, True)
+    assert list(local.repair_experiment(experiment.md_uri)) == []

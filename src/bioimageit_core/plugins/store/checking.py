@@ -18,6 +18,7 @@ from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent
 from bioimageit_core.core.records import kind_of
 from bioimageit_core.plugins.contracts import Finding
 from bioimageit_core.plugins.store.checked import Checked, as_text
+from bioimageit_core.plugins.store.content import is_text
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
 from bioimageit_core.plugins.store.files import Stored
 from bioimageit_core.plugins.store.journal import Journal
@@ -38,6 +39,8 @@ class _Folder:
     md_uri: str
     names: frozenset[str]
     listed: dict[str, str]
+    unsaid: list[str]
+    """Names that no document can say."""
 
     @property
     def documents(self) -> list[str]:
@@ -109,7 +112,8 @@ class Checker:
 
     def _folder(self, md_uri: str) -> _Folder | Finding:
         try:
-            names = frozenset(self._files.names(parent(md_uri)))
+            found = self._files.names(parent(md_uri))
+            names = frozenset(filter(is_text, found))
             listed = {item.md_uri: item.uuid for item in self._listings.read(md_uri).uris}
             self._documents.read(Dataset, md_uri)
         except (FileNotFoundError, NotFoundError):
@@ -118,7 +122,7 @@ class Checker:
             return Finding("unreadable document", md_uri, str(error))
         except OSError as error:
             raise guarded(error, f"check {md_uri!r}") from error
-        return _Folder(md_uri, names, listed)
+        return _Folder(md_uri, names, listed, sorted(set(found) - names))
 
     def _unlisted(self, listed: set[str]) -> Iterator[Finding]:
         """Look for folders that are datasets and that the experiment does not know, and for work left over."""
@@ -153,6 +157,9 @@ class Checker:
                 held += seen.held
                 yield from seen.findings
             checked.remember(held)
+        for name in folder.unsaid:
+            uri = join(parent(folder.md_uri), name).encode(errors="backslashreplace").decode()
+            yield Finding("orphan file", uri, "its name is not UTF-8, so that no document can name it: rename it")
         for name in sorted(folder.names - described - {name_of(folder.md_uri)}):
             if not name.endswith(MD_SUFFIX):
                 uri = join(parent(folder.md_uri), name)

@@ -17,6 +17,7 @@ __all__ = [
     "digest_path",
     "files_below",
     "is_path",
+    "is_text",
     "lines_back",
     "open_regular",
     "same_content",
@@ -36,6 +37,15 @@ def is_path(text: str) -> bool:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         return False
+
+
+def is_text(name: str) -> bool:
+    """Say whether a document can name a file; one whose name is not UTF-8 it cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_all(descriptor: int, content: bytes) -> None:

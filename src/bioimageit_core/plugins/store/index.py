@@ -21,6 +21,7 @@ from bioimageit_core.core.exceptions import BioImageITError
 from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
 from bioimageit_core.plugins.store.annotations import Annotated
+from bioimageit_core.plugins.store.content import is_text
 from bioimageit_core.plugins.store.disk import Signature, signature_of
 from bioimageit_core.plugins.store.documents import Documents
 from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Sum, total_of
@@ -144,7 +145,7 @@ class Index:
         now = {}
         with os.scandir(directory) as entries:
             for entry in entries:
-                if entry.name.endswith(MD_SUFFIX) and entry.name != own:
+                if entry.name.endswith(MD_SUFFIX) and entry.name != own and is_text(entry.name):
                     with contextlib.suppress(FileNotFoundError):  # removed meanwhile, or a link to nothing
                         now[entry.name] = signature_of(entry.stat())
         before = self._rows.stored(dataset)
@@ -155,7 +156,7 @@ class Index:
         """Look at some documents of a folder, those that the system says were touched."""
         now, gone, own = [], [], name_of(self._list_of(directory))
         for name in names:
-            if name.endswith(MD_SUFFIX) and name != own:
+            if name.endswith(MD_SUFFIX) and name != own and is_text(name):
                 try:
                     signature = signature_of(os.stat(join(directory, name)))
                 except FileNotFoundError:

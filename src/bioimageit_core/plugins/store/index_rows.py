@@ -67,7 +67,7 @@ class Sum:
         """Take a document in; `times` -1 takes it out."""
         mtime, size, inode, ctime = signature
         self._count += times
-        key = zlib.crc32(file.encode("utf-8", "surrogateescape"))
+        key = zlib.crc32(file.encode())
         self._total += times * (key * (ctime ^ inode) + size + mtime)
 
     def count(self, documents: Mapping[str, Signature]) -> None:
@@ -89,11 +89,11 @@ def total_of(directory: str, but: str) -> Sum:
             file = entry.name
             if file[length:] == suffix and file != but:
                 try:
-                    status = entry.stat()
-                except FileNotFoundError:  # removed meanwhile, or a link to nothing
+                    key, status = crc32(file.encode()), entry.stat()
+                except (FileNotFoundError, UnicodeEncodeError):  # removed meanwhile, a link to nothing, or no text
                     continue
                 mtime, size, inode, ctime = signature_of(status)
-                total += crc32(file.encode("utf-8", "surrogateescape")) * (ctime ^ inode) + size + mtime
+                total += key * (ctime ^ inode) + size + mtime
                 count += 1
     return Sum(f"{count} {total:x}")
 
