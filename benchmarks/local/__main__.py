@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import page
 import plots
 from measures import Bench
 
@@ -29,7 +30,8 @@ def main() -> None:
     parser.add_argument("--folder", default="", help="where to work; by default the system's directory for such")
     parser.add_argument("--output", default=str(HERE.parent / "results.json"))
     parser.add_argument("--images", default=str(HERE.parents[1] / "docs" / "images"))
-    parser.add_argument("--no-plots", action="store_true")
+    parser.add_argument("--page", default=str(HERE.parents[1] / "docs" / "reference" / "speed.md"))
+    parser.add_argument("--no-plots", action="store_true", help="leave the documentation as it is")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bioimageit-bench-", dir=options.folder or None))
     try:
@@ -44,6 +46,7 @@ def main() -> None:
     Path(options.output).write_text(json.dumps(results, indent=2) + "\n")
     if not options.no_plots:
         plots.draw(results, Path(options.images))
+        page.write(results, Path(options.page))
     for bar in results["bars"]:
         said = "holds" if bar["holds"] else "MISSES"
         print(f"{said:7} {bar['what']:46} {bar['size'] or '':>7} {bar['value']:8.3f}  {bar['bar']}")

@@ -25,7 +25,7 @@ class Bench:
         self._peer_python = peer_python or sys.executable
         self._measured: dict[str, dict[str, dict[str, Any]]] = {}
         self._bars: list[dict[str, Any]] = []
-        self._calls = 0
+        self._load = os.getloadavg()[0]  # of other programs: what is measured has not begun
 
     # Sizes
 
@@ -168,6 +168,7 @@ class Bench:
             "system": f"{platform.system()} {platform.release()}",
             "python": platform.python_version(),
             "processors": os.cpu_count(),
+            "load": self._load,
         }
         return {"machine": machine, "measured": self._measured, "bars": self._bars}
 

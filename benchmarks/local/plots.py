@@ -12,6 +12,8 @@ _TIMES = {
     "annotate, floor": "annotate, floor",
     "query": "first query",
     "scan with stat": "scan with stat",
+    "check, floor": "check, floor",
+    "check": "check",
     "import_dir, signac": "import, signac",
     "import_dir, lamindb": "import, LaminDB",
     "annotate, signac": "annotate, signac",
