@@ -89,7 +89,7 @@ $(BIN)/python: | $(UV)
 	$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) $(VENV)  # with pip, which users call there
 
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
-	$(UV) pip install --quiet --python $(BIN)/python -e '.[toolbox]'
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[toolbox,images]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(PLUGINS:%=%/pyproject.toml) $(EXAMPLES:%=%/pyproject.toml) | $(BIN)/python

@@ -37,6 +37,14 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is drawn in tests out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIOIMAGEIT_CACHE", str(tmp_path_factory.mktemp("pictures")))
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield

@@ -26,6 +26,7 @@ from bioimageit_core.containers import (
     ToolParameterContainer,
 )
 from bioimageit_core.containers.html import thumbnail
+from bioimageit_core.images.thumbnails import thumbnail_of
 
 EVIL = "<script>alert('x')</script>\"&"
 
@@ -109,9 +110,9 @@ def test_a_data_that_is_an_image_has_a_thumbnail(tmp_path: Path) -> None:
     source = re.search(r'src="data:image/png;base64,([^"]+)"', html)
     assert source is not None
     pixels = decoded(base64.b64decode(source[1]))
-    assert pixels.shape == (100, 134, 3)
-    assert pixels[:, :60].max() == 0
-    assert pixels[:, 70:].min() == 255
+    assert pixels.shape == (120, 160, 3)
+    assert pixels[:, :75].max() == 0
+    assert pixels[:, 85:].min() == 255
 
 
 @pytest.mark.parametrize(
@@ -129,11 +130,21 @@ def test_a_thumbnail_is_made_of_any_axes(tmp_path: Path, shape: tuple[int, ...],
     image = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     tifffile.imwrite(path, image, metadata={"axes": axes}, photometric="rgb" if "S" in axes else "minisblack")
 
-    png = thumbnail(str(path))
+    png = thumbnail(RawData(name=path.name, uri=str(path)))
 
     assert png is not None
     assert decoded(png).shape == (5, 6, 3)
-    assert decoded(png).max() == 255
+    assert decoded(png).max() == (89 if "S" in axes else 255)  # colours are shown as they are
+
+
+def test_notebooks_show_the_picture_that_all_views_show(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.arange(30, dtype=np.uint16).reshape(5, 6))
+    labels = ProcessedData(name="a", uri=str(path))
+    labels.set_output("labels", "Labels")
+
+    assert thumbnail(labels) == thumbnail_of(str(path), 160, "a labels Labels").read_bytes()
+    assert thumbnail(labels) != thumbnail(RawData(name="a", uri=str(path)))
 
 
 def test_what_is_no_image_has_no_thumbnail(tmp_path: Path) -> None:
@@ -144,7 +155,7 @@ def test_what_is_no_image_has_no_thumbnail(tmp_path: Path) -> None:
     text.write_text("a,b")
 
     for path in (cut_off, text, tmp_path / "missing.tif", tmp_path):
-        assert thumbnail(str(path)) is None
+        assert thumbnail(RawData(name=path.name, uri=str(path))) is None
     assert "<img" not in RawData(name="a", uri=str(cut_off))._repr_html_()
 
 

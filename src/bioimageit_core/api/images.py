@@ -85,6 +85,7 @@ class ImageRequests(Services):
             It is no image, or damaged.
         """
         from bioimageit_core.images.layers import layers_of
+        from bioimageit_core.images.thumbnails import name_for_look
 
         try:
             import napari
@@ -93,7 +94,7 @@ class ImageRequests(Services):
             raise UnsupportedError("this machine", f"show images in napari ({hint})") from error
         several = list(data) if isinstance(data, Sequence) else [data]
         opened = [(each, self.open_image(each, scene)) for each in several]
-        layers = [layer for each, image in opened for layer in layers_of(image, each.name, _name_for_look(each))]
+        layers = [layer for each, image in opened for layer in layers_of(image, each.name, name_for_look(each))]
         viewer = viewer or napari.current_viewer() or napari.Viewer()
         for pixels, about, kind in layers:
             viewer.add_layer(napari.layers.Layer.create(pixels, about, kind))
@@ -142,9 +143,9 @@ class ImageRequests(Services):
         ImageReadError
             It is no image, or damaged.
         """
-        from bioimageit_core.images.thumbnails import thumbnail_of
+        from bioimageit_core.images.thumbnails import name_for_look, thumbnail_of
 
-        name = _name_for_look(data)
+        name = name_for_look(data)
         path = self._lasting(data)
         if path:
             return thumbnail_of(path, size, name, scene)
@@ -176,9 +177,3 @@ class ImageRequests(Services):
             yield given or os.path.join(folder, *os.listdir(folder)[:1])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _name_for_look(data: Data) -> str:
-    """Return the words of which some say that an image holds labels: its name, and that of the tool's output."""
-    output = getattr(data, "output", None) or {}
-    return " ".join([data.name, str(output.get("name", "")), str(output.get("label", ""))])

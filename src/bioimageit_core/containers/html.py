@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import struct
-import zlib
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -20,8 +17,7 @@ __all__ = ["data_html", "dataset_html", "experiment_html", "run_html", "thumbnai
 
 _SHOWN = 20
 _SIDE = 160  # pixels of a thumbnail's longer side
-_MOST_PIXELS = 2**26  # larger images are not read for a thumbnail
-_IMAGES = (".tif", ".tiff")
+_BY_OTHER_READERS = ("bioformat",)  # formats that nothing tells at the first bytes
 
 _STYLE = (
     "<style>.bioimageit{font-family:system-ui,sans-serif;font-size:13px;line-height:1.4}"
@@ -100,69 +96,28 @@ def tool_html(tool: Tool) -> str:
     )
 
 
-def thumbnail(path: str, side: int = _SIDE) -> bytes | None:
-    """Return a small PNG of a local TIFF, or None if it cannot be made.
-
-    It shows the first time point and the maximum along Z, channels in colours, each with a contrast from its 1st to its
-    99.8th percentile.
+def thumbnail(data: Data, side: int = _SIDE) -> bytes | None:
+    """Return the small PNG of a data that all views show, or None if it cannot be made of what is on this machine.
 
     Parameters
     ----------
     side
         Length of the longer side, in pixels.
     """
+    path = data.uri.removeprefix("file://") if isinstance(data.uri, str) else ""
     try:
-        return _thumbnail(path, side)
+        from bioimageit_core.images.reading import kind_of
+        from bioimageit_core.images.thumbnails import name_for_look, thumbnail_of
+
+        if not kind_of(path) and data.format not in _BY_OTHER_READERS:
+            return None
+        return thumbnail_of(path, side, name_for_look(data)).read_bytes()
     except Exception:  # noqa: BLE001 - readers of files fail in many ways, and a table without a picture is still right
         return None
 
 
-def _thumbnail(path: str, side: int) -> bytes | None:
-    if not path.lower().endswith(_IMAGES) or not os.path.isfile(path):
-        return None
-    import numpy as np
-    import tifffile
-
-    with tifffile.TiffFile(path) as tif:
-        series = tif.series[0]
-        if series.size > _MOST_PIXELS:
-            return None
-        array, axes = series.asarray(), series.axes
-    if "S" in axes:  # colours of one pixel
-        array, axes = np.moveaxis(array, axes.index("S"), 0), "S" + axes.replace("S", "")
-    for axis in [axis for axis in axes if axis not in "YXCS"]:
-        place = axes.index(axis)
-        array = array.max(axis=place) if axis == "Z" else array.take(0, axis=place)
-        axes = axes.replace(axis, "", 1)
-    planes = array.reshape(-1, *array.shape[-2:])[:5]
-    step = max(1, -(-max(planes.shape[1:]) // side))
-    planes = planes[:, ::step, ::step].astype(np.float64)
-    is_rgb = "S" in axes and len(planes) >= 3
-    colours = np.eye(3) if is_rgb else np.array(_COLOURS[: len(planes)] if len(planes) > 1 else [(1.0, 1.0, 1.0)])
-    mixed = np.zeros((*planes.shape[1:], 3))
-    for plane, colour in zip(planes, colours, strict=False):
-        low, high = np.percentile(plane, (1, 99.8))
-        mixed += (np.clip((plane - low) / (high - low), 0, 1) if high > low else plane * 0)[..., None] * colour
-    return _png(np.rint(np.clip(mixed, 0, 1) * 255).astype(np.uint8))
-
-
-_COLOURS = [(0.2, 1.0, 0.4), (1.0, 0.3, 0.9), (0.3, 0.8, 1.0), (1.0, 0.8, 0.2), (1.0, 1.0, 1.0)]
-
-
-def _png(pixels: Any) -> bytes:
-    """Write RGB, shape (Y, X, 3), uint8, as a PNG (ISO/IEC 15948)."""
-    height, width, _ = pixels.shape
-    lines = b"".join(b"\0" + pixels[row].tobytes() for row in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 6)), (b"IEND", b""))
-    parts = (
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
 def _image(data: Data) -> str:
-    png = thumbnail(data.uri.removeprefix("file://")) if isinstance(data.uri, str) else None
+    png = thumbnail(data)
     if png is None:
         return ""
     source = base64.b64encode(png).decode("ascii")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from bioimageit_core.containers import Data
+
 __all__ = [
     "HIGH",
     "LOW",
@@ -29,6 +31,7 @@ __all__ = [
     "contrast",
     "label_colors",
     "make_thumbnail",
+    "name_for_look",
     "speaks_of_labels",
     "thumbnail_of",
 ]
@@ -194,6 +197,12 @@ def _planes(image: OpenImage, size: int) -> NDArray[Any]:
     data = data[..., ::step, ::step].max(axis=1)
     planes: NDArray[Any] = data.compute(scheduler="synchronous")
     return planes
+
+
+def name_for_look(data: Data) -> str:
+    """Return the words of which some say that an image holds labels: its name, and that of the tool's output."""
+    output = getattr(data, "output", None) or {}
+    return " ".join([data.name, str(output.get("name", "")), str(output.get("label", ""))])
 
 
 def speaks_of_labels(name: str) -> bool:
