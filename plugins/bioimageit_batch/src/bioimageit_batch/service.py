@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import threading
 import time
@@ -20,12 +19,12 @@ from bioimageit_core.plugins.contracts import LocksEnvironment, RunnerService
 from bioimageit_core.plugins.far_end import Inner, sign_of_sharing
 
 from bioimageit_batch.bundle import Bundle
+from bioimageit_batch.options import duration, shared_directory, whole_number, word
 from bioimageit_batch.schedulers import SCHEDULERS, Fate, Request, Scheduler
 
 __all__ = ["BatchRunnerService"]
 
 _FOLDER = ".bioimageit-batch"
-_WORD = re.compile(r"[\w.@:+,=/%-]*")  # what stands in a submit script, in quotes
 _UNKNOWN = Fate(CommandState.LOST, "the scheduler does not know its batch job any more")
 
 
@@ -84,20 +83,18 @@ class BatchRunnerService(RunnerService):
         if scheduler not in SCHEDULERS:
             raise ConfigError(f"runner.scheduler: {scheduler!r} is not one of {', '.join(SCHEDULERS)}")
         self._name = scheduler
-        self._shared_dir = _directory(shared_dir)
-        self._bundle = _whole("bundle", bundle, 1)
-        self._parallel = _whole("parallel", parallel, 1)
-        self._resubmit = _whole("resubmit", resubmit, 0)
-        limit = _duration(walltime)
+        self._shared_dir = shared_directory(shared_dir)
+        self._bundle = whole_number("bundle", bundle, 1)
+        self._parallel = whole_number("parallel", parallel, 1)
+        self._resubmit = whole_number("resubmit", resubmit, 0)
+        limit = duration(walltime)
         self._walltime = timedelta(hours=1) if limit is None and scheduler == "lsf" else limit
         self._words = {
-            "queue": _word("queue", queue),
-            "account": _word("account", account),
-            "reservation": _word("reservation", reservation),
+            "queue": word("queue", queue),
+            "account": word("account", account),
+            "reservation": word("reservation", reservation),
         }
-        self._options = {
-            _word("options", key): _word(f"options.{key}", value) for key, value in (options or {}).items()
-        }
+        self._options = {word("options", key): word(f"options.{key}", value) for key, value in (options or {}).items()}
         self._inner = Inner.of(inner)
         self._python = str(python) or sys.executable
         self._poll = float(poll)
@@ -364,46 +361,3 @@ def _size(bundle: Bundle) -> int:
         return bundle.size
     except (OSError, ValueError):  # it is gone, or is none
         return 0
-
-
-def _directory(given: str) -> str:
-    path = os.path.abspath(os.path.expanduser(given)) if given else ""
-    if re.search(r"[\"'$`\\\s\x00-\x1f]", path):
-        raise ConfigError(
-            f"runner.shared_dir: {path!r} has a space, quote, '$' or '\\', which submit scripts cannot say"
-        )
-    return path
-
-
-def _word(name: str, given: Any) -> str:
-    text = str(given)
-    if not _WORD.fullmatch(text):
-        raise ConfigError(f"runner.{name}: {text!r} has characters that cannot stand in a submit script")
-    return text
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"runner.{name}: {value!r} is not a whole number of at least {least}")
-    return value
-
-
-def _duration(given: str | float | None) -> timedelta | None:
-    """Read a limit of time.
-
-    >>> _duration("36:00:30"), _duration(90)
-    (datetime.timedelta(days=1, seconds=43230), datetime.timedelta(seconds=5400))
-    """
-    if given is None or given == "":
-        return None
-    match = re.fullmatch(r"(\d{1,5}):([0-5]?\d):([0-5]?\d)", str(given))
-    if match:
-        hours, minutes, seconds = map(int, match.groups())
-        limit = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    elif re.fullmatch(r"\d{1,7}(\.\d+)?", str(given)) and not isinstance(given, bool):
-        limit = timedelta(minutes=float(given))
-    else:
-        limit = timedelta(0)
-    if limit <= timedelta(0):
-        raise ConfigError(f"runner.walltime: {given!r} is neither HH:MM:SS nor a number of minutes")
-    return limit

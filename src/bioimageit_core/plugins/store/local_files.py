@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import itertools
 import logging
@@ -20,7 +19,6 @@ from bioimageit_core.plugins.store.content import (
     digest_path,
     files_below,
     is_path,
-    lines_back,
     open_regular,
     same_content,
     write_all,
@@ -38,6 +36,7 @@ from bioimageit_core.plugins.store.disk import (
     unlink,
 )
 from bioimageit_core.plugins.store.files import Changed, Entry, Files, Incoming, Progress, Stored, Write
+from bioimageit_core.plugins.store.local_logs import LocalLogs
 from bioimageit_core.plugins.store.locks import ExperimentLock
 
 __all__ = ["LocalFiles"]
@@ -50,7 +49,7 @@ _FICLONE = 0x40049409  # linux/fs.h
 _NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
 
 
-class LocalFiles(Files):
+class LocalFiles(LocalLogs, Files):
     """Files on a disk of this machine.
 
     Parameters
@@ -353,44 +352,6 @@ class LocalFiles(Files):
             shutil.rmtree(uri)
         else:
             unlink(uri)
-
-    def append(self, log: str, content: bytes, *, sync: bool = True) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        descriptor = in_made_directory(log, lambda: os.open(log, flags, 0o666))
-        try:
-            end = os.fstat(descriptor).st_size
-            if end and os.pread(descriptor, 1, end - 1) != b"\n":  # a writer was killed in mid-line
-                content = b"\n" + content
-            write_all(descriptor, content)
-            if sync and self.durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def read_log(self, log: str, since: str = "") -> tuple[bytes, str]:
-        start = int(since or 0)
-        try:
-            with open(log, "rb") as file:
-                if start > os.fstat(file.fileno()).st_size:  # it was cleared meanwhile
-                    start = 0
-                file.seek(start)
-                content = file.read()
-        except FileNotFoundError:
-            return b"", ""
-        whole = content[: content.rfind(b"\n") + 1]
-        return whole, str(start + len(whole))
-
-    def read_log_back(self, log: str) -> Iterator[tuple[int, bytes]]:
-        try:
-            with open(log, "rb", buffering=0) as file:
-                yield from lines_back(file.fileno(), os.fstat(file.fileno()).st_size)
-        except FileNotFoundError:
-            return
-
-    def clear_log(self, log: str, until: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if str(os.path.getsize(log)) == until:
-                os.unlink(log)
 
     def lock(self, directory: str) -> AbstractContextManager[None]:
         with self._guard:
