@@ -10,6 +10,7 @@ import pytest
 from httpx import Client
 
 from bioimageit_core.api import Request
+from bioimageit_core.containers import Job
 from bioimageit_core.core.exceptions import ConfigError
 from bioimageit_core.web.app import create_app
 from bioimageit_core.web.security.users import Users
@@ -22,7 +23,7 @@ API = "/api/v1"
 @pytest.fixture
 def open_client(request_: Request, tmp_path: Path) -> Iterator[Client]:
     app = create_app(request_, Settings(state_dir=str(tmp_path / "s")))
-    with serving(app) as url, Client(base_url=url) as client:
+    with serving(app) as url, Client(base_url=url, timeout=60) as client:
         client.headers["X-CSRF-Token"] = client.get(f"{API}/session").json()["csrf"]
         yield client
 
@@ -30,7 +31,7 @@ def open_client(request_: Request, tmp_path: Path) -> Iterator[Client]:
 @pytest.fixture
 def client(request_: Request, tmp_path: Path, users: str) -> Iterator[Client]:
     app = create_app(request_, Settings(state_dir=str(tmp_path / "s"), users_file=users))
-    with serving(app) as url, Client(base_url=url) as client:
+    with serving(app) as url, Client(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -50,6 +51,42 @@ def test_pages_follow_each_other_without_gap(open_client: Client) -> None:
     second = open_client.get(data_url(open_client), params={"limit": 2, "cursor": first["next"]}).json()
 
     assert [item["name"] for item in first["items"] + second["items"]] == ["a0.tif", "a1.tif", "a2.tif"]
+    assert (first["total"], second["next"]) == (3, None)
+
+
+def test_a_window_anywhere_is_read_at_once(open_client: Client) -> None:
+    asked = {"limit": 1, "offset": 1}
+    window = open_client.get(data_url(open_client), params=asked).json()
+    after = open_client.get(data_url(open_client), params={**asked, "cursor": window["next"], "offset": 0}).json()
+    selected = open_client.get(data_url(open_client), params={**asked, "query": "name!=a0.tif"}).json()
+    beyond = open_client.get(data_url(open_client), params={"offset": 2**53 - 1}).json()
+
+    assert [page["items"][0]["name"] for page in (window, after, selected)] == ["a1.tif", "a2.tif", "a2.tif"]
+    assert (after["next"], selected["next"], beyond["items"]) == (None, None, [])
+    assert open_client.get(data_url(open_client), params={"offset": -1}).status_code == 422
+
+
+def test_experiments_come_in_pages(open_client: Client) -> None:
+    for name in ("Second", "Third"):
+        open_client.post(f"{API}/experiments", json={"name": name}).raise_for_status()
+    whole = open_client.get(f"{API}/experiments").json()
+    first = open_client.get(f"{API}/experiments", params={"limit": 2}).json()
+    second = open_client.get(f"{API}/experiments", params={"limit": 2, "cursor": first["next"]}).json()
+
+    assert [each["id"] for each in first["items"] + second["items"]] == [each["id"] for each in whole["items"]]
+    assert (len(first["items"]), first["total"], second["next"], whole["next"]) == (2, 3, None, None)
+
+
+def test_jobs_come_in_pages_that_new_jobs_do_not_shift(request_: Request, tmp_path: Path) -> None:
+    app = create_app(request_, Settings(state_dir=str(tmp_path / "s")))
+    with serving(app) as url, Client(base_url=url, timeout=60) as client:
+        board = app.state.site.board
+        ids = [board.add(Job(), "ada", "").id for _ in range(3)]  # fail at once: they have no tool
+        first = client.get(f"{API}/jobs", params={"limit": 2}).json()
+        board.add(Job(), "ada", "")
+        second = client.get(f"{API}/jobs", params={"limit": 2, "cursor": first["next"]}).json()
+
+    assert [job["id"] for job in first["items"] + second["items"]] == ids[::-1]
     assert (first["total"], second["next"]) == (3, None)
 
 

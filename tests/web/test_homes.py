@@ -72,3 +72,15 @@ def test_an_annotation_is_undone_but_where_it_was_changed_since(client: httpx.Cl
     assert change["count"] == 2
     assert [(item["key_values"]["Day"], item["key_values"].get("Dose", "")) for item in items] == [("0", ""), ("8", "")]
     assert [(kept["data"], kept["key"], kept["found"]) for kept in undone["kept"]] == [(second["id"], "Day", "8")]
+
+
+def test_what_stands_far_behind_is_read_without_what_is_before(client: httpx.Client, tmp_path: Path) -> None:
+    experiment, items = made(client, tmp_path)
+    place = f"/experiments/{experiment}/datasets/data/data"
+    skipped = client.get(place, params={"offset": 1, "limit": 1}).json()
+    beyond = client.get(place, params={"offset": 7}).json()
+    first = client.get(place, params={"limit": 1}).json()
+    after = client.get(place, params={"cursor": first["next"], "offset": 1}).json()
+
+    assert [item["id"] for item in skipped["items"]] == [items[1]["id"]]
+    assert (skipped["next"], beyond["items"], after["items"]) == (None, [], [])

@@ -94,7 +94,7 @@ export const useTool = (fullname: string) =>
   useQuery({ queryKey: ["tool", fullname], queryFn: () => get<Tool>(path`/tools/${fullname}`), retry: false });
 
 export const useJobs = () =>
-  useQuery({ queryKey: ["jobs"], queryFn: () => get<Page<Job>>("/jobs"), refetchInterval: 5000 });
+  useQuery({ queryKey: ["jobs"], queryFn: () => allOf<Job>("/jobs"), refetchInterval: 5000 });
 
 export const useHistory = (eid: string, enabled: boolean) =>
   useQuery({

@@ -3,7 +3,7 @@ import { Activity } from "lucide-react";
 import { useJobs } from "../api/queries";
 
 export function JobsButton() {
-  const jobs = useJobs().data?.items ?? [];
+  const jobs = useJobs().data ?? [];
   const running = jobs.filter((job) => job.state === "running" || job.state === "waiting").length;
   return (
     <Link to="/jobs" className="button button-plain" aria-label={running ? `Jobs, ${running} running` : "Jobs"}>

@@ -37,7 +37,7 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
   const role = useSession().data?.role;
   const [isAnnotating, setAnnotating] = useState(false);
   const [isHistory, setHistory] = useState(false);
-  const ids = [...selection.ids];
+  const ids = [...selection.chosen.keys()];
   const [first, second] = ids;
   const canWrite = role === "annotator" || role === "owner";
   return (
@@ -90,7 +90,7 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
             void navigate({
               to: "/e/$eid/run",
               params: { eid },
-              search: { dataset, q: queryOf(query, selection, items) || undefined, output: output || undefined },
+              search: { dataset, q: queryOf(query, selection) || undefined, output: output || undefined },
             })
           }
         >

@@ -23,11 +23,11 @@ export function AnnotateOverlay({ chosen, isOpen, onClose }: Props) {
   const [value, setValue] = useState("");
   const values = useValues(eid, key);
   const { annotate, error, isBusy } = useAnnotation(eid);
-  const isEach = selection.ids.size > 0;
-  const count = isEach ? selection.ids.size : items.total;
+  const isEach = selection.chosen.size > 0;
+  const count = isEach ? selection.chosen.size : items.total;
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    const which = isEach ? { ids: [...selection.ids] } : { query };
+    const which = isEach ? { ids: [...selection.chosen.keys()] } : { query };
     const change = value === "" ? { set: {}, unset: [key.trim()] } : { set: { [key.trim()]: value }, unset: [] };
     if (await annotate({ dataset, ...which, ...change })) {
       setValue("");

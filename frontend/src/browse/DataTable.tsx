@@ -35,9 +35,10 @@ export function DataTable({ items, selection, keys, isProcessed, open }: Props) 
     scrollPaddingStart: ROW,
   });
   const visible = virtualizer.getVirtualItems();
+  const first = visible[0]?.index ?? 0;
   const last = visible.at(-1)?.index ?? 0;
   const { reach } = items;
-  useEffect(() => reach(last), [reach, last]);
+  useEffect(() => reach(first, last), [reach, first, last]);
   useEffect(() => {
     if (selection.active > 0) virtualizer.scrollToIndex(selection.active, { align: "auto" });
   }, [selection.active, virtualizer]);

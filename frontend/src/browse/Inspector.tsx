@@ -22,7 +22,7 @@ interface Props {
 
 /** What is known of what is selected. */
 export function Inspector({ eid, dataset, query, items, selection, keys }: Props) {
-  const [only] = selection.ids;
+  const [only] = selection.chosen.keys();
   const canWrite = useCanWrite();
   if (selection.count === 0) {
     return (
@@ -34,19 +34,19 @@ export function Inspector({ eid, dataset, query, items, selection, keys }: Props
       </aside>
     );
   }
-  if (selection.ids.size === 1 && only)
+  if (selection.chosen.size === 1 && only)
     return (
       <One
         key={only}
         eid={eid}
         dataset={dataset}
         id={only}
-        item={items.loaded.find((item) => item.id === only)}
+        item={items.loaded.find((item) => item.id === only) ?? selection.chosen.get(only)}
         keys={keys}
         onClose={selection.clear}
       />
     );
-  const chosen = selection.isAll ? items.loaded : items.loaded.filter((item) => selection.ids.has(item.id));
+  const chosen = selection.isAll ? items.loaded : [...selection.chosen.values()];
   return (
     <aside className="inspector" aria-label="Details">
       <header className="inspector-head">
@@ -61,7 +61,7 @@ export function Inspector({ eid, dataset, query, items, selection, keys }: Props
       <KeyValues
         eid={eid}
         dataset={dataset}
-        which={selection.isAll ? { query } : { ids: [...selection.ids] }}
+        which={selection.isAll ? { query } : { ids: [...selection.chosen.keys()] }}
         values={common(chosen)}
         keys={keys}
         canEdit={canWrite && chosen.every((item) => item.kind === "raw")}

@@ -36,9 +36,10 @@ export function Thumbnails({ items, selection, size: least, open }: Props) {
     paddingEnd: PADDING,
   });
   const visible = virtualizer.getVirtualItems();
-  const last = ((visible.at(-1)?.index ?? 0) + 1) * columns;
+  const first = (visible[0]?.index ?? 0) * columns;
+  const last = Math.min(((visible.at(-1)?.index ?? 0) + 1) * columns, items.total) - 1;
   const { reach } = items;
-  useEffect(() => reach(last), [reach, last]);
+  useEffect(() => reach(first, last), [reach, first, last]);
   // sizes are kept until they are measured anew
   useEffect(() => virtualizer.measure(), [rowHeight, virtualizer]);
   const activeRow = Math.floor(selection.active / columns);

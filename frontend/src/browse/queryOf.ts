@@ -1,10 +1,9 @@
-import type { Items } from "./useItems";
 import type { Selection } from "./useSelection";
 
 /** A query that selects what is selected: by names where it is a few, else the query that is searched. */
-export function queryOf(query: string, selection: Selection, items: Items): string {
-  if (selection.ids.size === 0) return query;
-  const names = items.loaded.filter((item) => selection.ids.has(item.id)).map((item) => quoted(item.name));
+export function queryOf(query: string, selection: Selection): string {
+  if (selection.chosen.size === 0) return query;
+  const names = [...selection.chosen.values()].map((item) => quoted(item.name));
   const part = names.length === 1 ? `name==${names[0]}` : `name IN (${names.join(", ")})`;
   return part;
 }

@@ -1,10 +1,12 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
+import type { DataItem } from "../api/types";
 import type { Items } from "./useItems";
 
 export interface Selection {
   /** Where the keyboard is. */
   active: number;
-  ids: ReadonlySet<string>;
+  /** What is selected, by id; empty where all is. */
+  chosen: ReadonlyMap<string, DataItem>;
   /** All that the query selects, loaded or not. */
   isAll: boolean;
   count: number;
@@ -18,12 +20,16 @@ export interface Selection {
 export function useSelection(items: Items, place: string): Selection {
   const [active, setActive] = useState(0);
   const [anchor, setAnchor] = useState(0);
-  const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
+  const [chosen, setChosen] = useState<ReadonlyMap<string, DataItem>>(new Map());
   const [isAll, setAll] = useState(false);
-  const clear = useCallback(() => {
-    setIds(new Set());
-    setAll(false);
+  // what is selected may have to be read first: who selects something else meanwhile does not want it any more
+  const turn = useRef(0);
+  const select = useCallback((next: Iterable<DataItem>, all = false) => {
+    turn.current += 1;
+    setChosen(new Map(Array.from(next, (item) => [item.id, item])));
+    setAll(all);
   }, []);
+  const clear = useCallback(() => select([]), [select]);
   // another place is another selection
   useEffect(() => {
     clear();
@@ -32,36 +38,35 @@ export function useSelection(items: Items, place: string): Selection {
   }, [place, clear]);
 
   const choose: Selection["choose"] = (index, { toggle = false, extend = false }) => {
-    const item = items.at(index);
     setActive(index);
-    if (!item) return;
-    setAll(false);
-    if (extend) {
-      const [first, last] = anchor < index ? [anchor, index] : [index, anchor];
-      setIds(new Set(items.loaded.slice(first, last + 1).map((one) => one.id)));
-      return;
-    }
-    setAnchor(index);
-    if (toggle) {
-      const next = new Set(isAll ? items.loaded.map((one) => one.id) : ids);
-      if (!next.delete(item.id)) next.add(item.id);
-      setIds(next);
-    } else {
-      setIds(new Set([item.id]));
-    }
-  };
-  const chooseAll = () => {
-    setIds(new Set());
-    setAll(true);
+    if (!extend) setAnchor(index);
+    const own = ++turn.current;
+    const read = async (first: number, last: number) => {
+      const found = await items.range(first, last);
+      return own === turn.current ? found : null;
+    };
+    const wanted = async () => {
+      if (extend) return read(Math.min(anchor, index), Math.max(anchor, index));
+      const item = (await read(index, index))?.[0];
+      if (!item || !toggle) return item ? [item] : null;
+      const before = isAll ? await read(0, items.total - 1) : [...chosen.values()];
+      const others = before?.filter((one) => one.id !== item.id);
+      return others && others.length === before?.length ? [...others, item] : others;
+    };
+    // a list that cannot be read is told by the list
+    void wanted().then(
+      (next) => next && select(next),
+      () => undefined,
+    );
   };
   return {
     active,
-    ids,
+    chosen,
     isAll,
-    count: isAll ? items.total : ids.size,
-    isSelected: (id) => isAll || ids.has(id),
+    count: isAll ? items.total : chosen.size,
+    isSelected: (id) => isAll || chosen.has(id),
     choose,
-    chooseAll,
+    chooseAll: () => select([], true),
     clear,
   };
 }

@@ -14,9 +14,9 @@ export function JobsPage() {
       <div className="page-head">
         <h1>Jobs</h1>
       </div>
-      {jobs.data.items.length === 0 ? <Nothing title="No tool was run here yet" /> : null}
+      {jobs.data.length === 0 ? <Nothing title="No tool was run here yet" /> : null}
       <ul className="jobs">
-        {jobs.data.items.map((job) => (
+        {jobs.data.map((job) => (
           <li key={job.id}>
             <Link to="/jobs/$id" params={{ id: job.id }} className="card job-card">
               <StateBadge state={job.state} />

@@ -31,6 +31,7 @@ class PagingRequests(Services):
         *,
         cursor: str = "",
         limit: int = 100,
+        offset: int = 0,
     ) -> DataPage:
         """Read a part of what a query selects, in the dataset's order.
 
@@ -41,6 +42,8 @@ class PagingRequests(Services):
         ----------
         cursor
             Of the page before; empty for the first.
+        offset
+            How many to skip first, >= 0, so that what stands far behind needs no pages before it.
 
         Raises
         ------
@@ -53,10 +56,10 @@ class PagingRequests(Services):
 
         info = _info_of(experiment, dataset_name)
         service = self.data_service
-        limit = max(limit, 1)
+        limit, offset = max(limit, 1), max(offset, 0)
         if isinstance(service, PagesData):
-            return service.query_page(Container(info.url, info.uuid), query, origin_output_name, cursor, limit)
-        return self._remembered_page(info, (info.url, query, origin_output_name), cursor, limit)
+            return service.query_page(Container(info.url, info.uuid), query, origin_output_name, cursor, limit, offset)
+        return self._remembered_page(info, (info.url, query, origin_output_name), cursor, limit, offset)
 
     def list_values(self, experiment: Experiment, key: str, prefix: str = "", limit: int = 100) -> list[str]:
         """List distinct values of an annotation key that begin with `prefix`, sorted, at most `limit`."""
@@ -74,17 +77,20 @@ class PagingRequests(Services):
         }
         return sorted(text for text in found if text.startswith(prefix))[:limit]
 
-    def _remembered_page(self, info: DatasetInfo, wanted: tuple[str, str, str], cursor: str, limit: int) -> DataPage:
+    def _remembered_page(
+        self, info: DatasetInfo, wanted: tuple[str, str, str], cursor: str, limit: int, offset: int
+    ) -> DataPage:
         if cursor and not (cursor.isdecimal() and len(cursor) < 18):
             raise DataQueryError(f"{cursor[:40]!r} is no cursor of this dataset")
-        start = int(cursor or 0)
-        selected = self._selected(info, wanted, is_first=not cursor)
+        start = int(cursor or 0) + offset
+        is_first = not cursor and offset == 0
+        selected = self._selected(info, wanted, is_first=is_first)
         data: list[Data] = []
         for md_uri, is_raw in selected[start : start + limit]:
             read = self.data_service.get_raw_data if is_raw else self.data_service.get_processed_data
             data.append(read(md_uri))
         following = start + limit
-        return DataPage(data, str(following) if following < len(selected) else "", None if cursor else len(selected))
+        return DataPage(data, str(following) if following < len(selected) else "", len(selected) if is_first else None)
 
     def _selected(self, info: DatasetInfo, wanted: tuple[str, str, str], *, is_first: bool) -> list[tuple[str, bool]]:
         from bioimageit_core.jobs.selection import select_data

@@ -108,9 +108,18 @@ class PagesData(Protocol):
     """Gives what a query selects page by page; a page costs the same wherever it stands."""
 
     def query_page(
-        self, dataset: Container, query: str, origin_output_name: str = "", cursor: str = "", limit: int = 100
+        self,
+        dataset: Container,
+        query: str,
+        origin_output_name: str = "",
+        cursor: str = "",
+        limit: int = 100,
+        offset: int = 0,
     ) -> DataPage:
-        """Give at most `limit` data of a dataset that `query` selects, those after `cursor`, in the dataset's order."""
+        """Give at most `limit` data of a dataset that `query` selects, in the dataset's order.
+
+        They are those after `cursor`, without the first `offset` of them.
+        """
         ...
 
 

@@ -18,7 +18,7 @@ class DataPage:
     cursor
         What to give for the data after these; empty where there are none.
     total
-        How many data the query selects in all; told with the first page only.
+        How many data the query selects in all; told with the first page only, nothing skipped.
     """
 
     data: list[Data] = field(default_factory=list)

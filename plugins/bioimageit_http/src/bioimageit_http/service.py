@@ -239,9 +239,15 @@ class HttpMetadataService(DataService):
                 return
 
     def query_page(
-        self, dataset: Container, query: str, origin_output_name: str = "", cursor: str = "", limit: int = 100
+        self,
+        dataset: Container,
+        query: str,
+        origin_output_name: str = "",
+        cursor: str = "",
+        limit: int = 100,
+        offset: int = 0,
     ) -> DataPage:
-        """Give at most `limit` data of a dataset that `query` selects, those after `cursor`."""
+        """Give at most `limit` data of a dataset that `query` selects, after `cursor` and `offset` more."""
         from bioimageit_core.core.query import parse_query
 
         parse_query(query)  # what is wrong with it is told with its place, without asking
@@ -255,6 +261,7 @@ class HttpMetadataService(DataService):
             output=origin_output_name,
             cursor=cursor,
             limit=min(limit, 1000),
+            offset=offset,
         )
         classes = {"raw": RawData, "processed": ProcessedData}
         data = [self._records.read(each, classes[each["kind"]]) for each in found["items"]]

@@ -310,11 +310,18 @@ class Index:
         query = f"SELECT d.file, b.content FROM doc d JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
         return self.database.execute(query, parameters).fetchall()
 
-    def page(self, where: str, parameters: list[Any], after: int, limit: int) -> list[tuple[int, str, bytes]]:
-        """Give place, file name and content of at most `limit` of these documents, those after the place `after`."""
-        query = "SELECT d.position, d.file, b.content FROM doc d JOIN body b ON b.doc = d.id"
-        query += f" WHERE {where} AND d.position > ? ORDER BY d.position LIMIT ?"
-        return self.database.execute(query, (*parameters, after, limit)).fetchall()
+    def page(
+        self, where: str, parameters: list[Any], after: int, limit: int, offset: int = 0
+    ) -> list[tuple[int, str, bytes]]:
+        """Give place, file name and content of at most `limit` of these documents.
+
+        Those are meant that follow the place `after`, without the first `offset` of them.
+        """
+        # what is skipped is counted before contents are looked up
+        found = f"SELECT d.id, d.position, d.file FROM doc d WHERE {where} AND d.position > ?"
+        found += " ORDER BY d.position LIMIT ? OFFSET ?"
+        query = f"SELECT f.position, f.file, b.content FROM ({found}) f JOIN body b ON b.doc = f.id ORDER BY f.position"
+        return self.database.execute(query, (*parameters, after, limit, offset)).fetchall()
 
     def count(self, where: str, parameters: list[Any]) -> int:
         """Count the documents that a condition on ``doc d`` selects."""

@@ -71,9 +71,17 @@ class IndexedQueries(RawDataStore):
             yield unread(kind, read, *found.pop())
 
     def query_page(
-        self, dataset: Container, query: str, origin_output_name: str = "", cursor: str = "", limit: int = 100
+        self,
+        dataset: Container,
+        query: str,
+        origin_output_name: str = "",
+        cursor: str = "",
+        limit: int = 100,
+        offset: int = 0,
     ) -> DataPage:
-        """Give at most `limit` data of a dataset that `query` selects, those after `cursor`, in the dataset's order.
+        """Give at most `limit` data of a dataset that `query` selects, in the dataset's order.
+
+        They are those after `cursor`, without the first `offset` of them.
 
         Raises
         ------
@@ -84,8 +92,8 @@ class IndexedQueries(RawDataStore):
         with self._asking:
             selection = self._select(dataset, query, origin_output_name)
             where, parameters = selection.where, selection.parameters
-            total = None if cursor else selection.index.count(where, parameters)
-            found = selection.index.page(where, parameters, after, limit + 1)
+            total = None if cursor or offset else selection.index.count(where, parameters)
+            found = selection.index.page(where, parameters, after, limit + 1, offset)
         data = [self._parsed(selection, file, content) for _, file, content in found[:limit]]
         return DataPage(data, str(found[limit - 1][0]) if len(found) > limit else "", total)
 

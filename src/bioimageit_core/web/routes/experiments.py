@@ -21,7 +21,7 @@ from bioimageit_core.web.shapes import (
 )
 from bioimageit_core.web.site import SiteDep
 
-__all__ = ["Cursor", "DatasetName", "ExperimentId", "Limit", "QueryText", "router"]
+__all__ = ["Cursor", "DatasetName", "ExperimentId", "Limit", "Offset", "QueryText", "router"]
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=PROBLEMS)
 
@@ -30,17 +30,25 @@ DatasetName = Annotated[str, Path(max_length=255)]
 QueryText = Annotated[str, Query(max_length=30_000, description="The query language; empty selects all.")]
 Cursor = Annotated[str, Query(max_length=1000, description="What the page before told as next.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[
+    int, Query(ge=0, le=2**53 - 1, description="How many to skip after the cursor; total is not told then.")
+]
 
 
 @router.get("")
-def list_experiments(site: SiteDep, _: Reader) -> Page[ExperimentItem]:
+def list_experiments(site: SiteDep, _: Reader, cursor: Cursor = "", limit: Limit = 100) -> Page[ExperimentItem]:
     """List the experiments of the workspace."""
+    start = int(cursor) if cursor.isdecimal() and len(cursor) < 18 else 0
+    entries = list(site.request.get_workspace_experiments())
     items = []
-    for entry in site.request.get_workspace_experiments():
+    for entry in entries[start : start + limit]:
         experiment = entry["info"]
         experiment.md_uri = entry["md_uri"]
         items.append(experiment_item(site, experiment, entry.get("error")))
-    return Page[ExperimentItem](items=items, total=len(items))
+    following = start + limit
+    return Page[ExperimentItem](
+        items=items, next=str(following) if following < len(entries) else None, total=len(entries)
+    )
 
 
 @router.post("", status_code=201)
@@ -80,10 +88,11 @@ def list_data(
     output: Annotated[str, Query(max_length=255, description="Only this output of the tool.")] = "",
     cursor: Cursor = "",
     limit: Limit = 100,
+    offset: Offset = 0,
 ) -> Page[DataItem]:
     """List what a query selects in a dataset, in its order."""
     experiment = site.experiment(eid)
-    page = site.request.query_page(experiment, name, query, output, cursor=cursor, limit=limit)
+    page = site.request.query_page(experiment, name, query, output, cursor=cursor, limit=limit, offset=offset)
     items = [data_item(site, data, experiment.md_uri) for data in page.data]
     return Page[DataItem](items=items, next=page.cursor or None, total=page.total)
 

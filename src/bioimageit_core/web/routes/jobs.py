@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from bioimageit_core.core.exceptions import NotFoundError
 from bioimageit_core.web.board import Item, Task
 from bioimageit_core.web.problems import PROBLEMS
-from bioimageit_core.web.routes.experiments import ExperimentId
+from bioimageit_core.web.routes.experiments import Cursor, ExperimentId, Limit
 from bioimageit_core.web.security.who import Owner, Reader
 from bioimageit_core.web.shapes import Page, Taken
 from bioimageit_core.web.site import Site, SiteDep
@@ -115,10 +115,17 @@ def start_job(site: SiteDep, who: Owner, eid: ExperimentId, body: JobRequest, re
 
 
 @router.get("/jobs")
-def list_jobs(site: SiteDep, _: Reader) -> Page[JobDocument]:
+def list_jobs(site: SiteDep, _: Reader, cursor: Cursor = "", limit: Limit = 100) -> Page[JobDocument]:
     """List the jobs since the server began, the newest first."""
-    items = [_document(site, task) for task in site.board.all()]
-    return Page[JobDocument](items=items, total=len(items))
+    tasks = site.board.all()
+    # the job that ended the page before; where it was forgotten, so were all that are older
+    start = next((place for place, task in enumerate(tasks, 1) if task.id == cursor), len(tasks)) if cursor else 0
+    shown = tasks[start : start + limit]
+    return Page[JobDocument](
+        items=[_document(site, task) for task in shown],
+        next=shown[-1].id if start + limit < len(tasks) else None,
+        total=len(tasks),
+    )
 
 
 @router.get("/jobs/{id}")

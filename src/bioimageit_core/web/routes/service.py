@@ -23,7 +23,7 @@ from bioimageit_core.core.merge import merge
 from bioimageit_core.core.paths import storable_name
 from bioimageit_core.web.ids import Reference
 from bioimageit_core.web.problems import PROBLEMS, ProblemError
-from bioimageit_core.web.routes.experiments import Cursor, Limit, QueryText
+from bioimageit_core.web.routes.experiments import Cursor, Limit, Offset, QueryText
 from bioimageit_core.web.security.who import Annotator, Owner, Reader
 from bioimageit_core.web.shapes import Taken
 from bioimageit_core.web.site import Site, SiteDep
@@ -207,6 +207,7 @@ def query_data(
     output: Annotated[str, Query(max_length=255)] = "",
     cursor: Cursor = "",
     limit: Limit = 500,
+    offset: Offset = 0,
 ) -> Response:
     """Give what a query selects in a dataset, page by page."""
     reference = site.ids.read(dataset, "dataset", "raw_dataset")
@@ -215,7 +216,7 @@ def query_data(
     name = next((info.name for info in infos if info.url == reference.md_uri), None)
     if name is None:
         raise NotFoundError("dataset", dataset[:80])
-    page = site.request.query_page(experiment, name, query, output, cursor=cursor, limit=limit)
+    page = site.request.query_page(experiment, name, query, output, cursor=cursor, limit=limit, offset=offset)
     wire = _wire(site, reference)
     items = [wire.write(data) for data in page.data]
     return _answer({"items": items, "next": page.cursor or None, "total": page.total})
