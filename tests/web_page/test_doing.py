@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from page_steps import PASSWORD, open_dataset, shoot
+from page_steps import PASSWORD, open_dataset, shoot, violations
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +50,60 @@ def test_a_reader_signs_in_and_cannot_change_anything(chromium: Any, place: Any)
     for name in ("Annotate", "Run a tool", "Upload"):
         assert page.get_by_role("button", name=name).count() == 0
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.get_by_role("heading", name="Experiments").wait_for()
+    found = {"experiments": violations(page)}
+    shoot(page, f"experiments-{scheme}")
+    open_dataset(page, "data")
+    page.get_by_role("option", name="A9 p5d.tif").click()
+    page.get_by_role("link", name="Download").wait_for()
+    found["dataset"] = violations(page)
+    page.get_by_role("radio", name="Table").click()
+    found["table"] = violations(page)
+    shoot(page, f"dataset-{scheme}")
+    page.get_by_role("link", name="View", exact=True).click()
+    page.get_by_role("button", name="Zoom in").wait_for()
+    found["viewer"] = violations(page)
+    shoot(page, f"viewer-{scheme}")
+    page.get_by_role("link", name="Lineage").click()
+    page.locator(".node").first.wait_for()
+    found["lineage"] = violations(page)
+    datasets = page.get_by_role("navigation", name="Datasets")
+    datasets.get_by_role("link", name="segmentation").click()
+    page.get_by_role("link", name="Plots").click()
+    page.locator("svg.plot circle").first.wait_for()
+    found["plots"] = violations(page)
+    shoot(page, f"plots-{scheme}")
+    datasets.get_by_role("link", name="Run a tool").click()
+    page.get_by_role("link", name="Segment nuclei").click()
+    page.get_by_role("button", name="Run", exact=True).wait_for()
+    found["form"] = violations(page)
+    shoot(page, f"form-{scheme}")
+    assert {place: said for place, said in found.items() if said} == {}
+
+
+def test_a_phone_shows_all_without_scrolling_sideways(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 780})
+    page.get_by_role("link", name="Nuclei", exact=True).click()
+    page.get_by_role("button", name="Datasets").click()
+    page.keyboard.press("Escape")
+    page.locator(".shell:not([data-drawer])").wait_for()
+    page.get_by_role("button", name="Datasets").click()
+    page.get_by_role("navigation", name="Datasets").get_by_role("link", name="segmentation").click()
+    page.locator(".cell[role=option]").first.wait_for()
+    widths = [page.evaluate("document.documentElement.scrollWidth")]
+    shoot(page, "phone")
+    page.locator(".cell").first.click()
+    page.get_by_role("link", name="View", exact=True).first.click()
+    page.get_by_role("button", name="Zoom in").wait_for()
+    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    shoot(page, "phone-viewer")
+    assert violations(page) == []
+    assert max(widths) <= 390
 
 
 def test_a_job_is_cancelled(page: Any) -> None:
