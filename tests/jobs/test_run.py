@@ -390,7 +390,7 @@ def test_all_inputs_of_a_wrong_format_are_reported_at_once(home: Any, make_tool:
         (lambda job: setattr(job, "output_dataset_name", "data"), InvalidNameError, "dataset of their own"),
         (lambda job: setattr(job.inputs.inputs[0], "query", "name=zebra"), DataQueryError, "match 'name=zebra'"),
         (lambda job: setattr(job.inputs.inputs[0], "query", "Day<(("), DataQueryError, "parenthesis"),
-        (lambda job: setattr(job.inputs.inputs[0], "dataset", "nowhere"), NotFoundError, "it has: data"),
+        (lambda job: setattr(job.inputs.inputs[0], "dataset", "nowhere"), NotFoundError, "it has data"),
         (lambda job: setattr(job.inputs.inputs[0], "name", "x"), ToolsServiceError, "no input 'x'"),
         (lambda job: job.set_param("sgima", 3), ToolsServiceError, "sgima"),
     ],

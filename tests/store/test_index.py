@@ -157,6 +157,17 @@ def test_processed_data_at_depth_three_are_found_by_the_annotations_of_their_ori
     assert sum(len(ask(local, dataset, "", output)) for output in outputs) == 6
 
 
+def test_a_result_that_is_read_again_keeps_its_origin(tmp_path: Path) -> None:
+    local, experiment, raw = make_experiment(tmp_path, [{"P": "1"}])
+    dataset = process(local, experiment, raw, "a")
+    assert len(ask(local, dataset, "P=1")) == 1
+
+    for item in dataset.uris:  # as an editor does that saves what it did not change
+        os.utime(item.md_uri, (1, 1))
+
+    assert len(ask(local, dataset, "P=1")) == 1
+
+
 def rewrite(path: Path, **pairs: object) -> None:
     document = json.loads(path.read_text())
     document["key_value_pairs"].update(pairs)

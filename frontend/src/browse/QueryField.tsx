@@ -1,5 +1,6 @@
 import { Search, X } from "lucide-react";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { get, Problem, path, said } from "../api/client";
 import type { Completion } from "../api/types";
 
@@ -25,10 +26,13 @@ export function QueryField({ eid, dataset, query, onQuery, error }: Props) {
   const take = (offer: Completion) => {
     const next = text.slice(0, offer.start) + offer.insert + text.slice(offer.end);
     const cursor = offer.start + offer.insert.length;
-    setText(next);
-    setPosition(cursor);
-    setChosen(-1);
-    requestAnimationFrame(() => input.current?.setSelectionRange(cursor, cursor));
+    // at once: a cursor that is set a frame later would jump under what is typed meanwhile
+    flushSync(() => {
+      setText(next);
+      setPosition(cursor);
+      setChosen(-1);
+    });
+    input.current?.setSelectionRange(cursor, cursor);
   };
   const search = (wanted: string) => {
     setOpen(false);

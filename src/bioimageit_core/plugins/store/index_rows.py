@@ -128,7 +128,7 @@ class Rows:
     def put(self, dataset: int, rows: Iterable[Row], total: Sum) -> bool:
         """Add or replace documents, and count them in `total`; say whether what comes from what is to be traced."""
         rows = list(rows)
-        known_as = self._known(dataset, [row.file for row in rows], "position, parent, bad")
+        known_as = self._known(dataset, [row.file for row in rows], "position, parent, bad, origin")
         following = int(self.database.execute("SELECT coalesce(max(id), 0) FROM doc").fetchone()[0])
         docs: list[tuple[Any, ...]] = []
         bodies: list[tuple[int, bytes]] = []
@@ -139,17 +139,17 @@ class Rows:
             known = known_as.get(row.file)
             if known is None:
                 following += 1
-                number, position = following, row.position
+                number, position, origin = following, row.position, None
                 is_traced = False
             else:
-                number, signature, position, parent, bad = known
+                number, signature, position, parent, bad, origin = known  # its number stays, and so do origins
                 is_traced &= parent == row.parent and bool(bad) == (row.content is None)
                 old.append((number,))
                 if signature[0] is not None:
                     total.add(row.file, signature, -1)
             total.add(row.file, row.signature)
             fixed = (number, dataset, row.file, *row.signature, position, *row.about, *row.output, row.parent)
-            docs.append((*fixed, None, int(row.content is None)))
+            docs.append((*fixed, origin, int(row.content is None)))
             if row.content is not None:
                 bodies.append((number, row.content))
                 pairs += [(self._value(key, value), number) for key, value in row.pairs.items()]

@@ -25,7 +25,7 @@ labels, count = ndimage.label(response > response.mean() + 2 * response.std())
 areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
 
 with open(arguments.table, "w", newline="") as file:
-    writer = csv.writer(file)
+    writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["label", "y", "x", "area"])
     for label, (y, x) in enumerate(ndimage.center_of_mass(labels > 0, labels, range(1, count + 1)), 1):
         writer.writerow([label, round(y, 2), round(x, 2), areas[label - 1]])
