@@ -258,7 +258,7 @@ def test_who_deletes_an_image_leaves_the_annotations_of_others(connect: Any, gat
     bob = connect("bob")
     tag = omero.gateway.TagAnnotationWrapper(bob)
     tag.setValue("bob's")
-    bob.getObject("Image", id_).linkAnnotation(tag)
+    tag = bob.getObject("Image", id_).linkAnnotation(tag)  # what it returns is stored, and has an id
     gateway.deleteObjects("Image", [id_], wait=True)
 
     assert gateway.getObject("Image", id_) is None
