@@ -85,8 +85,9 @@ def test_a_batch_job_that_the_scheduler_does_not_know_any_more_is_lost(
 ) -> None:
     service = ready()
     gone = tmp_path / "go"
-    code = f"import os, time\nwhile not os.path.exists({str(gone)!r}): time.sleep(0.05)"
-    tickets = service.submit(TOOL, [python(code, tmp_path)])
+    # the directory goes with the test, perhaps before the command has seen the file
+    waits = f"while os.path.isdir({str(tmp_path)!r}) and not os.path.exists({str(gone)!r}): time.sleep(0.05)"
+    tickets = service.submit(TOOL, [python(f"import os, time\n{waits}", tmp_path)])
     until(lambda: service.status(tickets)[tickets[0]].state is CommandState.RUNNING, "the command to begin")
     (job,) = (tmp_path / "jobs").glob("*.json")
     hidden = job.rename(job.with_suffix(".hidden"))
