@@ -12,6 +12,8 @@ PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY) )$(CURDIR)/$(BIN)/pytest -q -o tmp_pat
 PARALLEL := -n auto --dist worksteal --durations=20
 LOWEST_TESTS := $(addprefix tests/,core containers api store plugins cli jobs wrappers images toolbox)
 export UV_LINK_MODE ?= copy
+# tests start hundreds of processes: each would compile all it imports
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check lint types layers security docs web unit regression coverage lowest format fuzz bench services clean
 
