@@ -30,8 +30,6 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
-	$(BIN)/mypy $(EXAMPLES:%=%/src)
-	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(CURDIR)/$(BIN)/mypy); done
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports

@@ -388,6 +388,6 @@ def _size(path: str) -> int:
 
 
 def _is_old(info: dict[str, Any], before: float) -> bool:
-    when = next((info[key] for key in ("mtime", "LastModified", "created") if info.get(key)), None)
+    when: Any = next((info[key] for key in ("mtime", "LastModified", "created") if info.get(key)), None)
     seconds = when.timestamp() if hasattr(when, "timestamp") else when
     return isinstance(seconds, int | float) and seconds < before

@@ -290,7 +290,7 @@ class DataTable:
         """Do what `_origin` does for many data, in as few statements as can be."""
         table = schema.data
         firsts = [each.inputs[0] if isinstance(each, ProcessedData) and each.inputs else None for each in data]
-        parents = [first and self._records.known_id("data", first.uri) for first in firsts]
+        parents = [None if first is None else self._records.known_id("data", first.uri) for first in firsts]
         wanted = sorted({parent for parent in parents if parent is not None})
         rows: dict[int, tuple[int, int]] = {}
         for start in range(0, len(wanted), 500):
