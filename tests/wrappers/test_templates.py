@@ -128,11 +128,18 @@ def test_a_data_gives_its_staged_path_its_type_and_its_name(
     assert rest.endswith("/inputs/dataset_1_files")
 
 
-def test_an_unknown_fact_of_a_data_is_an_error_that_names_it(
-    render: Render, data_file: Callable[..., InputFile]
-) -> None:
-    with pytest.raises(ToolsServiceError, match="columns"):
-        render("$input.metadata.columns", DATA, files={"input": data_file()})
+def test_what_is_not_known_of_a_data_reads_as_in_galaxy(render: Render, data_file: Callable[..., InputFile]) -> None:
+    inputs = '<param name="image" type="data" format="tiff"/><param name="table" type="data" format="tabular"/>'
+    files = {"image": data_file(), "table": data_file("a.tsv", "", "tabletsv")}
+
+    text = render(
+        "$image.metadata.axes $image.metadata.dbkey #if $image.metadata.columns is None\nnone\n#end if\n"
+        "$table.metadata.columns $table.metadata.data_lines $table.metadata.column_names",
+        inputs,
+        files=files,
+    )
+
+    assert text.split() == ["None", "?", "none", "0", "0", "[]"]
 
 
 def test_an_optional_data_without_a_file_is_false_and_reads_none(render: Render) -> None:
@@ -219,3 +226,36 @@ def test_sanitized_text_is_what_every_method_of_it_works_on(render: Render) -> N
     assert "$(" not in text
     assert ";" not in text
     assert "'" not in text
+
+
+OLD_IDIOMS = [
+    ("#if {'a': 1}.has_key('a')\nyes\n#end if", "yes"),
+    ("#set d = {'a': 1}\n#if $d.has_key('a')\nyes\n#end if", "yes"),
+    ("#set d = {'a': 1}\n#for $k, $v in $d.iteritems()\n$k$v\n#end for", "a1"),
+    ("#if isinstance('a', basestring)\nyes\n#end if", "yes"),
+    ("#if $i != unicode('a')\nyes\n#end if", "yes"),
+    ("#if $i <> 2\nyes\n#end if", "yes"),
+    ("#set m = map(str, [1, 2])\n#echo m[0] + m[1]", "12"),
+    ("#try\n#silent int('a')\n#except ValueError, e\n$type(e).__name__\n#end try", "ValueError"),
+    ("#for $x in xrange(2)\n$x\n#end for", "0 1"),
+]
+
+
+@pytest.mark.parametrize(("template", "expected"), OLD_IDIOMS)
+def test_templates_of_python_2_are_filled_for_wrappers_of_old_profiles(
+    render: Render, template: str, expected: str
+) -> None:
+    assert " ".join(render(template, NUMBERS, head='profile="18.01"').split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "said"), [("#if $i <> 2\nyes\n#end if", "not a template"), ("#echo basestring", "basestring")]
+)
+def test_newer_wrappers_are_told_what_is_not_of_python_3(render: Render, template: str, said: str) -> None:
+    with pytest.raises(ToolsServiceError, match=said):
+        render(template, NUMBERS)
+
+
+def test_what_no_translation_helps_says_what_was_wrong_first(render: Render) -> None:
+    with pytest.raises(ToolsServiceError, match="ZeroDivisionError"):
+        render("#echo 1 / ($i - 3)", NUMBERS, head='profile="18.01"')

@@ -52,10 +52,10 @@ def prepare_galaxy_call(definition: Definition, state: State, outputs: Mapping[s
     context.add_outputs(specs)
     files = context.config_files()
     env = {
-        variable.name: _stripped(render(variable.text, context.names, variable.place), variable.strip)
+        variable.name: _stripped(context.filled(variable.text, variable.place), variable.strip)
         for variable in definition.environment
     }
-    command = render(definition.command, context.names, definition.command_place)
+    command = context.filled(definition.command, definition.command_place)
     # as Galaxy does: a command is one line, and no line of its template brings its indent
     command = " ".join(line.strip() for line in command.split("\n")).replace("\r", " ").strip()
     if definition.interpreter and definition.profile < _NO_INTERPRETER:
@@ -235,6 +235,10 @@ class _Context:
             # what its filters leave out is there for templates to ask
             self.names.setdefault(output.name, NoData(output.format))
 
+    def filled(self, source: str, place: str) -> str:
+        """Fill a template of the wrapper."""
+        return render(source, self.names, place, is_old=self.definition.has_old_templates)
+
     def config_files(self) -> dict[str, str]:
         """Render the configuration files; templates see their paths by name."""
         files: dict[str, str] = {}
@@ -249,7 +253,7 @@ class _Context:
 
     def _config_text(self, config: ConfigFile) -> str:
         if not config.is_inputs:
-            return render(config.text, self.names, config.place)
+            return self.filled(config.text, config.place)
         return json.dumps(_as_json(self.definition.members, self.state.tree, self.names, config.data_style))
 
 

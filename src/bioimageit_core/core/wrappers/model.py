@@ -253,6 +253,8 @@ class Definition:
     ----------
     dialect
         ``'galaxy'``: the command is a template for a shell script; ``'plain'``: values are put into argv.
+    has_old_templates
+        Whether its templates may be of Python 2.
     sources
         The wrapper and the files of macros it imports.
     detect_errors
@@ -275,6 +277,7 @@ class Definition:
     command_place: str = ""
     interpreter: str = ""
     strict: bool = False
+    has_old_templates: bool = False
     requirements: tuple[dict[str, str], ...] = ()
     members: tuple[Member, ...] = ()
     outputs: tuple[Output, ...] = ()

@@ -12,6 +12,7 @@ from bioimageit_core.core.wrappers.dialect import dialect_of
 from bioimageit_core.core.wrappers.document import attributes, children, parse_document, text_of, where
 from bioimageit_core.core.wrappers.macros import expand, load_macros, replace_tokens
 from bioimageit_core.core.wrappers.model import ConfigFile, Definition, EnvironmentVariable
+from bioimageit_core.core.wrappers.old_templates import is_for_python_2
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -113,6 +114,7 @@ def _read(path: str) -> Definition:
         command_place=where(command, path) if command is not None else path,
         interpreter=command.get("interpreter", "") if command is not None else "",
         strict=_is_strict(command, profile),
+        has_old_templates=is_for_python_2(profile, root.get("python_template_version")),
         requirements=tuple(_requirements(root)),
         members=members,
         outputs=read_outputs.read_outputs(root.find("outputs"), path),

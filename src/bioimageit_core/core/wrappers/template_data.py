@@ -13,23 +13,31 @@ from bioimageit_core.core.wrappers.sanitizer import sanitize_name
 __all__ = ["CollectionValue", "DataList", "DataValue", "MetadataValue", "NoData", "OutputValue"]
 
 
-class MetadataValue:
-    """What is known of a dataset; a key that is not known is an error."""
+_NO_VALUES: dict[str, dict[str, Any]] = {
+    "data": {"dbkey": "?"},
+    "image": dict.fromkeys(
+        ("axes", "dtype", "num_unique_values", "width", "height", "channels", "depth", "frames"), "None"
+    ),
+    "text": {"data_lines": 0},
+    "tabular": {"columns": 0, "comment_lines": 0, "column_types": [], "column_names": []},
+}
+"""What Galaxy says of a dataset of these datatypes where nothing was found out."""
 
-    def __init__(self, facts: Mapping[str, Any], name: str) -> None:
+
+class MetadataValue:
+    """What is known of a dataset; as in Galaxy, what is not known is None or what its datatype has instead."""
+
+    def __init__(self, facts: Mapping[str, Any], ext: str = "data") -> None:
         self._facts = facts
-        self._name = name
+        self._ext = ext
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):
             raise AttributeError(key)
         if key in self._facts:
             return _clean(self._facts[key])
-        if key == "dbkey":
-            return "?"
-        raise AttributeError(
-            f"nothing is known of {key!r} of {self._name} (known: {', '.join(self._facts) or 'nothing'})"
-        )
+        kinds = (kind for kind, known in _NO_VALUES.items() if key in known and is_kind_of(self._ext, kind))
+        return next((_NO_VALUES[kind][key] for kind in kinds), None)
 
     def __getitem__(self, key: str) -> Any:
         return getattr(self, key)
@@ -71,7 +79,7 @@ class DataValue:
         self.files_path = files_path
         self.hid = number
         self.id = number
-        self.metadata = MetadataValue(file.metadata, self.name)
+        self.metadata = MetadataValue(file.metadata, kind.name)
         self.dbkey = "?"
         self.created_from_basename = sanitize_name(os.path.basename(file.path))
         self.groups: frozenset[str] = frozenset()
@@ -155,7 +163,7 @@ class NoData:
     is_collection = False
     is_input_supplied = False
     name = element_identifier = ""
-    metadata = MetadataValue({}, "an input that is not set")
+    metadata = MetadataValue({})
 
     def __init__(self, ext: str = "") -> None:
         self.ext = self.extension = self.file_ext = ext
@@ -291,7 +299,7 @@ class OutputValue:
         self.ext = self.extension = self.file_ext = ext
         self.extra_files_path = self.files_path = f"{path.removesuffix('.dat')}_files"
         self.hid = self.id = number
-        self.metadata = MetadataValue({}, name)
+        self.metadata = MetadataValue({}, ext)
 
     def __str__(self) -> str:
         return self._path

@@ -8,15 +8,18 @@ that says ``$input`` without having a parameter of that name gets an error, not 
 from __future__ import annotations
 
 import builtins
+import functools
+import operator
 import sys
 import threading
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from bioimageit_core.core.exceptions import ToolsServiceError
+from bioimageit_core.core.wrappers.old_templates import translated
 
 __all__ = ["render"]
 
@@ -52,11 +55,18 @@ _BOILERPLATE = frozenset(
         "wrapper_template",
     ]
 )
+# what mappings had in Python 2: templates name methods by texts, which no translation of code would find
+_OLD_METHODS: dict[str, Callable[..., Any]] = {
+    "has_key": operator.contains,
+    "iteritems": lambda mapping: iter(mapping.items()),
+    "iterkeys": lambda mapping: iter(mapping.keys()),
+    "itervalues": lambda mapping: iter(mapping.values()),
+}
 _missing = object()
 _compiling = threading.Lock()  # the filters of warnings are one for all threads
 
 
-def render(source: str, context: Mapping[str, Any], origin: str) -> str:
+def render(source: str, context: Mapping[str, Any], origin: str, *, is_old: bool = False) -> str:
     """Fill a template.
 
     Parameters
@@ -65,6 +75,8 @@ def render(source: str, context: Mapping[str, Any], origin: str) -> str:
         What its names stand for.
     origin
         Where it stands, for the message of an error.
+    is_old
+        Whether it may be of Python 2: as in Galaxy, one that fails is translated and filled again.
 
     Raises
     ------
@@ -73,18 +85,46 @@ def render(source: str, context: Mapping[str, Any], origin: str) -> str:
     """
     if "$" not in source and "#" not in source and "\\" not in source:
         return source
-    template_class = _compiled(source, origin)
     try:
-        return str(template_class(searchList=[context]).respond())
+        return _filled(source, context, origin)
     except ToolsServiceError:
         raise
+    except _NotPython3Error as error:
+        if is_old:
+            return _filled_as_old(source, context, origin, error)
+        raise _cannot_be_filled(origin, error.__cause__ or error) from error
     except Exception as error:
-        kind = "" if isinstance(error, LookupError) else f"{type(error).__name__}: "
-        raise ToolsServiceError(f"{origin}: the template cannot be filled: {kind}{error}") from error
+        if is_old and not isinstance(error, LookupError):
+            return _filled_as_old(source, context, origin, error)
+        raise _cannot_be_filled(origin, error) from error
+
+
+class _NotPython3Error(Exception):
+    """The code of a template is none of Python 3."""
+
+
+def _filled(source: str, context: Mapping[str, Any], origin: str, is_old: bool = False) -> str:
+    return str(_compiled(source, origin, is_old)(searchList=[context]).respond())
+
+
+def _filled_as_old(source: str, context: Mapping[str, Any], origin: str, first: Exception) -> str:
+    """Translate a template from Python 2 and fill it; where that does not help, say what was wrong before."""
+    try:
+        return _filled(source, context, origin, is_old=True)
+    except Exception:  # noqa: BLE001  (the translation is a try)
+        cause = first.__cause__ if isinstance(first, _NotPython3Error) and first.__cause__ else first
+        raise _cannot_be_filled(origin, cause) from first
+
+
+def _cannot_be_filled(origin: str, error: BaseException) -> ToolsServiceError:
+    if isinstance(error, SyntaxError):
+        return ToolsServiceError(f"{origin}: not a template: {error.msg}: {(error.text or '').strip()}")
+    kind = "" if isinstance(error, LookupError) else f"{type(error).__name__}: "
+    return ToolsServiceError(f"{origin}: the template cannot be filled: {kind}{error}")
 
 
 @lru_cache(maxsize=512)
-def _compiled(source: str, origin: str) -> Any:
+def _compiled(source: str, origin: str, is_old: bool = False) -> Any:
     with _compiling, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from Cheetah.Compiler import Compiler
@@ -95,11 +135,12 @@ def _compiled(source: str, origin: str) -> Any:
         except ParseError as error:
             said = " ".join(str(error).split())
             raise ToolsServiceError(f"{origin}: not a template: {said}") from error
+        code = (translated(code) or code) if is_old else code
         namespace: dict[str, Any] = {"__name__": "bioimageit_core.wrapper_template"}
         try:
             exec(compile(code, f"<template of {origin}>", "exec"), namespace)  # nosec B102 # noqa: S102  (see the module's docstring)
         except SyntaxError as error:
-            raise ToolsServiceError(f"{origin}: not a template: {error.msg}: {(error.text or '').strip()}") from error
+            raise _NotPython3Error(str(error)) from error
         except ImportError as error:
             raise ToolsServiceError(f"{origin}: the template imports what is not there: {error}") from error
     namespace["input"] = _masked
@@ -181,6 +222,9 @@ def _descend(value: Any, name: str, autocall: bool = True) -> Any:
     for part in name.split("."):
         if isinstance(value, Mapping) and part in value:
             value = value[part]
+        elif isinstance(value, Mapping) and part in _OLD_METHODS:
+            value = functools.partial(_OLD_METHODS[part], value)
+            return value() if autocall else value
         else:
             try:
                 value = getattr(value, part)
