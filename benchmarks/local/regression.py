@@ -1,8 +1,9 @@
 """Whether LOCAL became slower against the floor: ratios at a small size, for every run of the tests.
 
 Processor time is compared, not the clock: other programs on the machine change it least. Ours and the floor's take
-turns in one process, and the least of several rounds counts. The bars are the ratios of the last release with room for
-noise; the exit status is 1 where one does not hold. `benchmarks/local` measures what a user waits for.
+turns in one process, and the least of several rounds counts; where a bar does not hold there are more rounds, because
+a busy moment passes and a cost that was doubled stays. The bars are the ratios of the last release with room for noise;
+the exit status is 1 where one does not hold. `benchmarks/local` measures what a user waits for.
 
     python benchmarks/local/regression.py [--items 200] [--rounds 5]
 """
@@ -19,7 +20,8 @@ import floor
 import ours
 from worker import Clock
 
-BARS = {"import": 2.6, "annotate": 2.4, "list experiments": 3.0, "first query": 2.0, "check": 7.0}
+BARS = {"import": 2.6, "annotate": 2.4, "list experiments": 3.0, "first query": 2.0, "check": 6.0}
+_TRIES = 4
 
 
 class Rounds:
@@ -36,13 +38,18 @@ class Rounds:
     def ratio(self, what: str) -> float:
         return self._least[what, "ours"] / self._least[what, "floor"]
 
+    def missed(self) -> list[str]:
+        return [what for what, bar in BARS.items() if self.ratio(what) > bar]
+
 
 def measure(folder: str, items: int, rounds: int) -> Rounds:
     found = Rounds()
     sources, experiments = f"{folder}/sources", f"{folder}/experiments"
     floor.sources(Clock(), sources, str(items))
     ours.make_experiments(Clock(), experiments, str(items))
-    for turn in range(rounds):
+    for turn in range(rounds * _TRIES):
+        if turn and turn % rounds == 0 and not found.missed():
+            break
         theirs, workspace = f"{folder}/floor{turn}", f"{folder}/ours{turn}"
         data = f"{workspace}/bench/data"
         found.run("import", "floor", floor.import_dir, sources, theirs)
@@ -65,7 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bioimageit-bench-") as folder:
         found = measure(folder, options.items, options.rounds)
-    missed = [what for what, bar in BARS.items() if found.ratio(what) > bar]
+    missed = found.missed()
     for what, bar in BARS.items():
         print(f"{'MISSES' if what in missed else 'holds':7} {what:18} {found.ratio(what):6.2f} x the floor  (<= {bar})")
     sys.exit(1 if missed else 0)

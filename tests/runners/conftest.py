@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -176,12 +177,12 @@ class Podman:
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def podman() -> Iterator[Podman]:
     """Give podman with an image that is made here: a static busybox, and `bash` that is its shell."""
     program, runc, busybox = (shutil.which(name, path=_PROGRAMS) for name in ("podman", "runc", "busybox"))
     if not (program and runc and busybox):
         pytest.skip("no containers: podman, runc or busybox is not installed (scripts/install_services.sh)")
-    root = tmp_path_factory.mktemp("podman")
+    root = Path(tempfile.mkdtemp(prefix="bioimageit-podman-"))  # what is mounted there, pytest could not remove
     (root / "containers.conf").write_text(
         # the machine's own limits and control groups may not suit podman; "host", so that one sees a difference
         '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\nnetns = "host"\n'
@@ -191,17 +192,27 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     (root / "storage.conf").write_text(
         f'[storage]\ndriver = "overlay"\ngraphroot = "{root}/store"\nrunroot = "{root}/run"\n'
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONTAINERS_CONF", str(root / "containers.conf"))
-        patch.setenv("CONTAINERS_STORAGE_CONF", str(root / "storage.conf"))
-        archive = root / "rootfs.tar"
-        _write_rootfs(archive, busybox)
-        image = "localhost/blur:1"
-        made = subprocess.run([program, "import", archive, image], capture_output=True, text=True, timeout=120)
-        if made.returncode != 0:
-            pytest.skip(f"no containers: podman cannot import an image here ({made.stderr.strip()[-500:]})")
-        yield Podman(program, image)
-    shutil.rmtree(root, ignore_errors=True)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CONTAINERS_CONF", str(root / "containers.conf"))
+            patch.setenv("CONTAINERS_STORAGE_CONF", str(root / "storage.conf"))
+            archive = root / "rootfs.tar"
+            _write_rootfs(archive, busybox)
+            image = "localhost/blur:1"
+            made = subprocess.run([program, "import", archive, image], capture_output=True, text=True, timeout=120)
+            if made.returncode != 0:
+                pytest.skip(f"no containers: podman cannot import an image here ({made.stderr.strip()[-500:]})")
+            yield Podman(program, image)
+    finally:
+        _unmount(root)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _unmount(root: Path) -> None:
+    """Unmount what podman left below a directory, the innermost first."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed([place for place in places if place.startswith(f"{root}/")]):
+        subprocess.run(["umount", place], capture_output=True, check=False)
 
 
 _PROGRAMS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])

@@ -11,11 +11,12 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = ["Checked", "as_text"]
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS checked (path TEXT PRIMARY KEY, signature TEXT, sha256 TEXT) WITHOUT ROWID"
+_VARIABLES = 500  # of one statement
 
 
 class Checked:
@@ -42,15 +43,19 @@ class Checked:
                 with contextlib.suppress(OSError):
                     os.unlink(self._path)
 
-    def get(self, path: str) -> tuple[str, str] | None:
-        """Return signature and SHA-256 of a file when it was read before; for use by several threads."""
+    def known(self, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return signature and SHA-256 of files when they were read before; for use by several threads."""
+        found: dict[str, tuple[str, str]] = {}
         if self._database is None:
-            return None
+            return found
         with self._lock, contextlib.suppress(sqlite3.DatabaseError):
-            query = "SELECT signature, sha256 FROM checked WHERE path = ?"
-            row: tuple[str, str] | None = self._database.execute(query, (path,)).fetchone()
-            return row
-        return None
+            for start in range(0, len(paths), _VARIABLES):
+                some = paths[start : start + _VARIABLES]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT path, signature, sha256 FROM checked WHERE path IN ({marks})"  # noqa: S608 - marks only
+                rows = self._database.execute(query, some)
+                found.update((path, (signature, sha256)) for path, signature, sha256 in rows)
+        return found
 
     def remember(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Keep path, signature and SHA-256 of files that hold."""

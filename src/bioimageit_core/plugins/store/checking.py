@@ -30,6 +30,7 @@ __all__ = ["Checker"]
 
 Progress = Callable[[int, int], None]
 _BATCH = 512  # documents that are held at a time
+_SHARE = 32  # of them that a thread takes at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,11 @@ class _Folder:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a look at a document and its file brought."""
+    """What a look at a document and its file brought; the document itself only until its file was looked at."""
 
+    data: RawData | ProcessedData | None = None
+    said: bytes = b""
+    signature: str = ""
     describes: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     held: list[tuple[str, str, str]] = field(default_factory=list)
@@ -151,11 +155,13 @@ class Checker:
         documents = iter(folder.documents)
         while batch := list(itertools.islice(documents, _BATCH)):
             held: list[tuple[str, str, str]] = []
-            for seen in pool.map(functools.partial(self._look, folder, checked, content), batch):
-                counter.count()
-                described |= seen.describes
-                held += seen.held
-                yield from seen.findings
+            shares = [batch[start : start + _SHARE] for start in range(0, len(batch), _SHARE)]
+            for share in pool.map(functools.partial(self._look_at, folder, checked, content), shares):
+                for seen in share:
+                    counter.count()
+                    described |= seen.describes
+                    held += seen.held
+                    yield from seen.findings
             checked.remember(held)
         for name in folder.unsaid:
             uri = join(parent(folder.md_uri), name).encode(errors="backslashreplace").decode()
@@ -165,23 +171,40 @@ class Checker:
                 uri = join(parent(folder.md_uri), name)
                 yield Finding("orphan file", uri, "no document describes it", repairable=True)
 
-    def _look(self, folder: _Folder, checked: Checked, content: bool, md_uri: str) -> _Seen:
+    def _look_at(self, folder: _Folder, checked: Checked, content: bool, share: list[str]) -> list[_Seen]:
+        """Look at some documents and their files; what a check knows of them is asked for in one go."""
+        looked = [self._look(folder, md_uri) for md_uri in share]
+        known: dict[str, tuple[str, str]] = {}
+        if content:
+            known = checked.known([path for seen in looked if seen.data for path in (seen.data.md_uri, seen.data.uri)])
+        for seen in looked:
+            if seen.data is None:
+                continue
+            if content:
+                _compare_document(seen, seen.data.md_uri, known)
+            self._look_at_file(seen, seen.data, known, content)
+            seen.said, seen.data = b"", None
+        return looked
+
+    def _look(self, folder: _Folder, md_uri: str) -> _Seen:
+        """Read a document; of one that cannot be told to be a data's there is no more to say."""
         seen = _Seen()
-        said = b""
         try:
+            # what every writer leaves: a change that keeps it is told
             signature = self._files.signature(md_uri)
-            said = self._documents.content(md_uri)
-            if kind_of(decode(said, md_uri)) == "run":
-                self._documents.parse(Run, said, md_uri)
+            seen.signature = as_text(signature[:3] if isinstance(signature, tuple) else signature)
+            seen.said = self._documents.content(md_uri)
+            if b'"process"' in seen.said and kind_of(decode(seen.said, md_uri)) == "run":
+                self._documents.parse(Run, seen.said, md_uri)
                 return seen
-            data = self._documents.parse_data(said, md_uri)
+            data = self._documents.parse_data(seen.said, md_uri)
         except NotFoundError:
             why = f"listed in {name_of(folder.md_uri)}, and not there"
             seen.findings.append(Finding("missing document", md_uri, why))
             return seen
         except BioImageITError as error:
             # what another program means by whole JSON is for people to judge; what was cut off and is nobody's goes
-            is_torn = (md_uri not in folder.listed and _is_torn(said)) or not said.strip(b"\0 \n")
+            is_torn = (md_uri not in folder.listed and _is_torn(seen.said)) or not seen.said.strip(b"\0 \n")
             kind = "leftover" if is_torn and md_uri not in folder.listed else "unreadable document"
             seen.findings.append(Finding(kind, md_uri, str(error), repairable=is_torn))
             stem = name_of(md_uri).removesuffix(MD_SUFFIX)
@@ -194,14 +217,12 @@ class Checker:
         elif data.uuid != folder.listed[md_uri]:
             why = f"has uuid {data.uuid}, listed as {folder.listed[md_uri]}"
             seen.findings.append(Finding("swapped document", md_uri, why))
-        if content:
-            # what every writer leaves: a change that keeps it is told
-            told = as_text(signature[:3] if isinstance(signature, tuple) else signature)
-            _compare_document(seen, md_uri, said, told, checked)
-        self._look_at_file(seen, data, checked, content)
+        seen.data = data
         return seen
 
-    def _look_at_file(self, seen: _Seen, data: RawData | ProcessedData, checked: Checked, content: bool) -> None:
+    def _look_at_file(
+        self, seen: _Seen, data: RawData | ProcessedData, known: dict[str, tuple[str, str]], content: bool
+    ) -> None:
         said = data.extra.get(REFERENCE)
         right = self._sums.get(data.uri, ())
         if isinstance(data, RawData) and isinstance(said, dict):
@@ -214,7 +235,7 @@ class Checker:
             if not right or not content:
                 return
             signature = as_text(self._files.content_signature(data.uri))
-            if signature and not self._full and checked.get(data.uri) == (signature, right[-1].sha256):
+            if signature and not self._full and known.get(data.uri) == (signature, right[-1].sha256):
                 return
             found = self._files.digest(data.uri)
         except OSError as error:
@@ -250,11 +271,11 @@ class _Counter:
             self._progress(self._done, self._total)
 
 
-def _compare_document(seen: _Seen, md_uri: str, said: bytes, signature: str, checked: Checked) -> None:
+def _compare_document(seen: _Seen, md_uri: str, known: dict[str, tuple[str, str]]) -> None:
     """Tell of a document whose bytes changed though nobody wrote it."""
-    digest, before = hashlib.sha256(said).hexdigest(), checked.get(md_uri)
-    if before is None or before[0] != signature:
-        seen.held.append((md_uri, signature, digest))
+    digest, before = hashlib.sha256(seen.said).hexdigest(), known.get(md_uri)
+    if before is None or before[0] != seen.signature:
+        seen.held.append((md_uri, seen.signature, digest))
     elif before[1] != digest:
         seen.findings.append(Finding("checksum", md_uri, "its bytes changed, and nobody wrote it: look at the disk"))
 

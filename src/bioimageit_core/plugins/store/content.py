@@ -12,6 +12,7 @@ from bioimageit_core.plugins.store.files import Stored
 
 __all__ = [
     "CHUNK",
+    "READING",
     "copy_and_digest",
     "digest_of_parts",
     "digest_path",
@@ -24,7 +25,8 @@ __all__ = [
     "write_all",
 ]
 
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# a pipe that poses as a file must not make us wait
+READING = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 CHUNK = 4 * 1024 * 1024
 _PIECE = 64 * 1024
 
@@ -126,7 +128,7 @@ def open_regular(path: str) -> tuple[int, int]:
         It is something else.
     """
     try:
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, READING)
     except PermissionError as error:  # what Windows says of a directory
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from error

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 
 from bioimageit_core.plugins.store.content import (
     CHUNK,
+    READING,
     copy_and_digest,
     digest_of_parts,
     digest_path,
@@ -86,10 +87,8 @@ class LocalFiles(LocalLogs, Files):
     def read(self, uri: str) -> bytes:
         return self._read(uri)[0]
 
-    def _read(self, uri: str) -> tuple[bytes, object]:
-        # a pipe that poses as a document must not make us wait
-        flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(uri, flags)
+    def _read(self, uri: str) -> tuple[bytes, os.stat_result]:
+        descriptor = os.open(uri, READING)
         try:
             status = os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
@@ -100,12 +99,13 @@ class LocalFiles(LocalLogs, Files):
             content = os.read(descriptor, size + 1)
             if len(content) != size:
                 content += b"".join(iter(lambda: os.read(descriptor, CHUNK), b""))
-            return content, signature_of(status)
+            return content, status
         finally:
             os.close(descriptor)
 
     def read_version(self, uri: str) -> tuple[bytes, object]:
-        return self._read(uri)
+        content, status = self._read(uri)
+        return content, signature_of(status)
 
     def signature(self, uri: str) -> object | None:
         try:
