@@ -12,6 +12,7 @@ import tifffile
 import zarr
 from PIL import Image as Picture
 
+from bioimageit_core.images import lazy
 from bioimageit_core.images.model import ImageReadError, UnknownImageError
 from bioimageit_core.images.omexml import image_statements
 from bioimageit_core.images.reading import open_image, read_facts
@@ -244,3 +245,13 @@ def test_phases_that_ome_counts_as_time_points_are_time_points(tmp_path: Path) -
 
     assert image.facts.axes == "TCYX"
     assert np.array_equal(image.data.values[:, :, 0], phases[0])
+
+
+def test_pieces_are_put_together_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "_MOST_PIECES", 10)
+    pixels = np.arange(15 * 16).reshape(15, 16)
+
+    array = lazy.canonical("a.tif", pixels, "YX", (1, 2))
+
+    assert array.npartitions <= 10
+    np.testing.assert_array_equal(array[0, 0, 0].compute(), pixels)

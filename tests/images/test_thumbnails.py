@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -114,3 +115,24 @@ def test_a_request_draws_its_data(tmp_path: Path) -> None:
     assert pixels[-1].min() == 255
     assert request.image_facts(data).dtype == "float32"
     assert request.open_image(data).data.shape == (1, 1, 1, 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("side", "chunk"),
+    [
+        pytest.param(10**9, 10**9, id="in one piece"),
+        pytest.param(10**9, 1, id="in pixels"),
+        pytest.param(3 * 10**5, 10**4, id="in pieces that would take long"),
+    ],
+)
+def test_a_few_bytes_that_announce_more_than_a_machine_holds_have_no_picture(
+    side: int, chunk: int, tmp_path: Path
+) -> None:
+    array = {"zarr_format": 3, "node_type": "array", "shape": [side, side], "data_type": "uint8", "fill_value": 0}
+    array["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": [chunk, chunk]}}
+    array |= {"chunk_key_encoding": {"name": "default"}, "codecs": [{"name": "bytes"}]}
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "zarr.json").write_text(json.dumps(array))
+
+    with pytest.raises(ImageReadError, match=r"GiB|large pieces"):
+        thumbnail_of(str(tmp_path / "a.zarr"))

@@ -10,7 +10,7 @@ import pytest
 
 from bioimageit_core.containers import Container, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.acting import acting_as
-from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
+from bioimageit_core.core.exceptions import ConflictError, DataQueryError, DataServiceError, NotFoundError
 from bioimageit_core.plugins.changes import HistoryEntry, Kept
 
 HOMES = ("local", "memory")
@@ -94,7 +94,7 @@ def test_pages_of_a_history_follow_each_other(service: Any, experiment: Experime
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "²", "9" * 30])
 def test_a_cursor_that_no_page_gave_is_refused(service: Any, experiment: Experiment, cursor: str) -> None:
-    with pytest.raises(DataServiceError, match="cursor"):
+    with pytest.raises(DataQueryError, match="cursor"):
         service.get_history(experiment.md_uri, "", cursor)
 
 

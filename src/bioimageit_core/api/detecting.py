@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
-from bioimageit_core.core.exceptions import ConfigError
+from bioimageit_core.core.exceptions import ConfigError, FormatError
 from bioimageit_core.core.formats import FormatTable
 
 __all__ = ["AUTO", "common_format", "format_of"]
@@ -20,7 +20,7 @@ def format_of(formats: FormatTable, path: str, format_: str = AUTO) -> str:
 
     Raises
     ------
-    ConfigError
+    FormatError
         There is no such format, or nothing suggests one.
     """
     if format_ not in ("", AUTO):
@@ -28,7 +28,7 @@ def format_of(formats: FormatTable, path: str, format_: str = AUTO) -> str:
     found = _detected(formats, path)
     if not found:
         what = f"the name {os.path.basename(path)!r} does not tell a format; say which with format_"
-        raise ConfigError(f"{what} (known: {', '.join(formats.names())})")
+        raise FormatError(f"{what} (known: {', '.join(formats.names())})")
     return found
 
 

@@ -80,7 +80,7 @@ class PagingRequests(Services):
     def _remembered_page(
         self, info: DatasetInfo, wanted: tuple[str, str, str], cursor: str, limit: int, offset: int
     ) -> DataPage:
-        if cursor and not (cursor.isdecimal() and len(cursor) < 18):
+        if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 18):
             raise DataQueryError(f"{cursor[:40]!r} is no cursor of this dataset")
         start = int(cursor or 0) + offset
         is_first = not cursor and offset == 0

@@ -57,6 +57,10 @@ def serve(
     ] = "",
     max_upload: Annotated[float, typer.Option("--max-upload", metavar="GIB", min=0, help="The largest upload.")] = 64,
     https: Annotated[bool, typer.Option("--https", help="Browsers reach it through HTTPS, by a proxy.")] = False,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option("--proxy", metavar="ADDRESS", help="A proxy that is believed whom it asks for (X-Forwarded-For)."),
+    ] = None,
     oidc_issuer: Annotated[
         str, typer.Option("--oidc-issuer", metavar="URL", help="Let this OpenID Connect provider say who somebody is.")
     ] = "",
@@ -101,6 +105,7 @@ def serve(
         state_dir=state or default_state_dir(),
         max_upload=int(max_upload * 2**30),
         is_https=https,
+        proxies=tuple(proxy or ()),
     )
     settings.check_address(host)
     run_server(session_of(ctx).request, settings, host, port, shows_token=is_made, opens=open_page, say=typer.echo)

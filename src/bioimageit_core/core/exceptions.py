@@ -16,6 +16,7 @@ __all__ = [
     "DataQueryError",
     "DataServiceError",
     "DocumentError",
+    "FormatError",
     "InvalidNameError",
     "JobFailedError",
     "NotFoundError",
@@ -40,6 +41,10 @@ class BioImageITError(Exception):
 
 class ConfigError(BioImageITError, ValueError):
     """A configuration that cannot be used."""
+
+
+class FormatError(ConfigError):
+    """A format that is not known, or a name that tells none."""
 
 
 class PluginError(ConfigError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bioimageit_core.core.config import read_json
-from bioimageit_core.core.exceptions import ConfigError
+from bioimageit_core.core.exceptions import ConfigError, FormatError
 
 __all__ = ["DEFAULT_FORMATS_FILE", "Format", "FormatTable", "load_formats"]
 
@@ -67,7 +67,7 @@ class FormatTable:
 
         Raises
         ------
-        ConfigError
+        FormatError
             There is no such format; the message lists those known.
         """
         try:
@@ -76,7 +76,7 @@ class FormatTable:
             similar = difflib.get_close_matches(name, self._formats, n=2, cutoff=0.5)
             guess = f": did you mean {' or '.join(similar)}?" if similar else ""
             message = f"unknown format {name!r}{guess} (known: {', '.join(self._formats)})"
-            raise ConfigError(message) from None
+            raise FormatError(message) from None
 
     def detect(self, path: str) -> Format | None:
         """Guess the format of a file from its name; of several the longest extension, then the first of the table.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FileArray", "axis_order", "canonical", "lengths_of"]
+__all__ = ["FileArray", "axis_order", "canonical", "lengths_of", "refuse_to_look"]
+
+_MOST_PIECES = 200_000  # of one array: each is a task that is kept in memory
+_LARGE_PIECE = 64 * 2**20  # bytes; pieces are put together up to it, where there are many
+_MOST_AT_ONCE = 2 * 2**30  # bytes of a piece that is read for somebody who looks
 
 
 class FileArray:
@@ -92,23 +97,31 @@ def lengths_of(names: str, shape: Sequence[int]) -> tuple[str, dict[str, int]]:
     return "".join(axis for axis in AXES if axis in names or (axis == "C" and "S" in names)), lengths
 
 
-def canonical(array: Any, names: str, chunks: Sequence[int], dropped_samples: int = 0) -> da.Array:
+def canonical(path: str, array: Any, names: str, chunks: Sequence[int], dropped_samples: int = 0) -> da.Array:
     """Return a lazy array TCZYX of one in a file.
 
     Parameters
     ----------
+    path
+        Of the file, for errors.
     names
         One letter for each of its axes (also of one that is lazy already), as `axis_order` gives them.
     chunks
         Shape of what is read at once, along the same axes.
     dropped_samples
         How many of the last samples are no channel, as an opacity.
+
+    Raises
+    ------
+    ImageReadError
+        It is cut into more pieces than can be told apart in memory.
     """
     import dask.array as da
 
     lazy: Any = array
     if not isinstance(array, da.Array):
         read = tuple(max(1, min(int(chunk), length)) for chunk, length in zip(chunks, array.shape, strict=True))
+        read = _fewer(path, array.shape, read, array.dtype.itemsize)
         lazy = da.from_array(array, chunks=read, name=False, asarray=True, fancy=False)  # type: ignore[no-untyped-call]
     lazy = lazy[tuple(0 if name == "-" else slice(None) for name in names)]
     names = names.replace("-", "")
@@ -126,3 +139,33 @@ def canonical(array: Any, names: str, chunks: Sequence[int], dropped_samples: in
     lazy = lazy.transpose([names.index(axis) for axis in AXES if axis in names])
     whole: da.Array = lazy[tuple(slice(None) if axis in names else None for axis in AXES)]
     return whole
+
+
+def refuse_to_look(path: str, array: da.Array) -> None:
+    """Refuse an image of which the smallest piece that can be read is larger than is sensible for a look at it.
+
+    A file of few bytes can announce, or unpack to, more than any machine holds.
+
+    Raises
+    ------
+    ImageReadError
+        It has such pieces.
+    """
+    size = math.prod(array.chunksize) * array.dtype.itemsize
+    if size > _MOST_AT_ONCE:
+        raise ImageReadError(path, f"its pixels can be read {size / 2**30:.3g} GiB at a time only: too many to look at")
+
+
+def _fewer(path: str, shape: Sequence[int], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Put pieces together, along the axis that is cut most often, until they are not too many."""
+    read = list(chunks)
+
+    def count() -> int:
+        return math.prod(-(-length // chunk) for length, chunk in zip(shape, read, strict=True))
+
+    while count() > _MOST_PIECES:
+        if math.prod(read) * itemsize > _LARGE_PIECE:
+            raise ImageReadError(path, f"its pixels are in {count()} large pieces; {_MOST_PIECES} can be kept track of")
+        axis = max(range(len(read)), key=lambda place: shape[place] / read[place])
+        read[axis] = min(2 * read[axis], shape[axis])
+    return tuple(read)

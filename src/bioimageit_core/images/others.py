@@ -90,7 +90,7 @@ def _by_bioio(path: str, scene: int) -> tuple[ImageFacts, Any]:
         data = image.reader.xarray_dask_data
         names = "".join(str(dim) for dim in data.dims).upper()
         found = _facts(image, data, names, scenes, scene)
-        return found, canonical(data.data, names, data.data.chunksize)
+        return found, canonical(path, data.data, names, data.data.chunksize)
 
 
 def _facts(image: Any, data: Any, names: str, scenes: tuple[str, ...], scene: int) -> ImageFacts:

@@ -52,7 +52,7 @@ def open_(path: str, scene: int = 0) -> OpenImage:
     found = facts(path, scene)
     shape = (found.sizes["Y"], found.sizes["X"], *((3,) if found.is_rgb else ()))
     array = FileArray(_pixels, (path,), shape, found.dtype)
-    return OpenImage(found, [canonical(array, "YXS" if found.is_rgb else "YX", shape)])
+    return OpenImage(found, [canonical(path, array, "YXS" if found.is_rgb else "YX", shape)])
 
 
 def _pixels(path: str) -> tuple[Any, Callable[[], None]]:

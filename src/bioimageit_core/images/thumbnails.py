@@ -2,7 +2,8 @@
 
 The middle time point; the maximum along Z; each channel with a contrast between two percentiles, in its colour; the
 channels added. Label images show each label in a colour of its own. What is large is looked at in a smaller
-resolution, or at every n-th pixel, so that no image needs more memory than `_MOST_PIXELS` a plane.
+resolution, or at every n-th pixel, piece by piece; what can only be read in huge pieces, or would take minutes, has no
+picture.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.images import cache
-from bioimageit_core.images.model import Channel, OpenImage
+from bioimageit_core.images.lazy import refuse_to_look
+from bioimageit_core.images.model import Channel, ImageReadError, OpenImage
 from bioimageit_core.images.reading import open_image
 
 if TYPE_CHECKING:
     import numpy as np
+    from dask.array import Array
     from numpy.typing import NDArray
 
     from bioimageit_core.containers import Data
@@ -42,6 +45,7 @@ LOW, HIGH = 1.0, 99.8
 _RECIPE = "1"  # to be changed with the look of thumbnails: those that are kept are made anew
 _MOST_CHANNELS = 8
 _MOST_PLANES = 64  # of a stack that is drawn; of more, some are left out evenly
+_MOST_BYTES = 32 * 2**30  # read for one picture
 _COLORS = ("00FF66", "FF4DE5", "4DCCFF", "FFCC33", "FF5C5C", "8C7BFF", "B5FF5C", "FFFFFF")
 _LABELS = re.compile(r"(?:^|[^a-z])(?:labels?|segmentation|labelled|labeled|objects)(?:[^a-z]|$)", re.IGNORECASE)
 
@@ -82,6 +86,7 @@ def thumbnail_of(
     partial = kept.with_name(f".{kept.name}.{os.getpid()}.{id(kept)}")
     try:
         image = open_image(copy() if copy else path, scene)
+        _refuse_huge(path, _level(image, size))
         partial.write_bytes(make_thumbnail(image, size, name or os.path.basename(path)))
         os.replace(partial, kept)
     finally:
@@ -190,13 +195,25 @@ def label_colors(labels: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _planes(image: OpenImage, size: int) -> NDArray[Any]:
     """Return what is drawn of an image, shape (C, Y, X): hardly more pixels than needed."""
-    level = next((each for each in reversed(image.levels) if max(each.shape[-2:]) >= size), image.levels[0])
+    level = _level(image, size)
     data = level[level.shape[0] // 2, :_MOST_CHANNELS]
     data = data[:, :: -(-data.shape[1] // _MOST_PLANES)]
     step = max(1, max(data.shape[-2:]) // (2 * size))
     data = data[..., ::step, ::step].max(axis=1)
     planes: NDArray[Any] = data.compute(scheduler="synchronous")
     return planes
+
+
+def _level(image: OpenImage, size: int) -> Array:
+    return next((each for each in reversed(image.levels) if max(each.shape[-2:]) >= size), image.levels[0])
+
+
+def _refuse_huge(path: str, level: Array) -> None:
+    refuse_to_look(path, level)
+    _, channels, depth, height, width = level.shape
+    size = min(channels, _MOST_CHANNELS) * min(depth, _MOST_PLANES) * height * width * level.dtype.itemsize
+    if size > _MOST_BYTES:
+        raise ImageReadError(path, f"{size / 2**30:.3g} GiB would be read for a small picture; it lacks a pyramid")
 
 
 def name_for_look(data: Data) -> str:

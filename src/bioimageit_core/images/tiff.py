@@ -41,7 +41,7 @@ def open_(path: str, scene: int = 0) -> OpenImage:
         for number, level in enumerate(series.levels):
             page = level.keyframe
             array = FileArray(_pixels, (path, scene, number), level.shape, level.dtype)
-            levels.append(canonical(array, names, _chunks(level, page), _opacity(names, level.shape)))
+            levels.append(canonical(path, array, names, _chunks(level, page), _opacity(names, level.shape)))
     return OpenImage(found, levels)
 
 

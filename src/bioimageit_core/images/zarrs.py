@@ -90,7 +90,7 @@ class _Store:
         )
 
     def open(self) -> OpenImage:
-        return OpenImage(self.facts(), [canonical(each, self.names, each.chunks) for each in self.arrays])
+        return OpenImage(self.facts(), [canonical(self.path, each, self.names, each.chunks) for each in self.arrays])
 
     def _pixel_sizes(self) -> tuple[dict[str, float], dict[str, str]]:
         from bioimageit_core.toolbox.imaging.zarr_store import SHORT_UNITS

@@ -18,6 +18,7 @@ from bioimageit_core.core.exceptions import (
     ConflictError,
     DataQueryError,
     DataServiceError,
+    FormatError,
     InvalidNameError,
     NotFoundError,
     PairingError,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROBLEMS",
-    "TOO_MANY",
     "Place",
     "Problem",
     "ProblemError",
@@ -76,7 +76,7 @@ class ProblemError(Exception):
         self.headers = headers
 
 
-_UNFIT = DataQueryError | InvalidNameError | PairingError | ToolsServiceError
+_UNFIT = DataQueryError | FormatError | InvalidNameError | PairingError | ToolsServiceError
 _SAID = {
     400: "The request cannot be understood.",
     401: "Nobody is signed in.",
@@ -99,9 +99,8 @@ _DESCRIBED: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": said, "content": {MEDIA_TYPE: {}}} for status, said in _SAID.items()
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: _DESCRIBED[status] for status in (400, 401, 403, 404, 409, 413, 422, 501)
+    status: _DESCRIBED[status] for status in (400, 401, 403, 404, 409, 413, 422, 429, 501)
 }
-TOO_MANY = _DESCRIBED[429]
 
 
 def problem_response(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:

@@ -77,12 +77,15 @@ def serving(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
 
 
 def _configured(app: FastAPI) -> uvicorn.Config:
+    proxies = list(app.state.site.settings.proxies)
     # the access log would have ids and queries in it; who changes what is in the audit log
     return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(proxies),  # else whoever asks could say that he is somebody else
+        forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=512 * 1024,
     )

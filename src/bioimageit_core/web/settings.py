@@ -80,6 +80,8 @@ class Settings:
         Bytes of remote files that are kept here at most.
     is_https
         Whether browsers reach the server through HTTPS, so that cookies are sent through that alone.
+    proxies
+        Addresses or networks of proxies that are believed whom they ask for (``X-Forwarded-For``); nobody else is.
     """
 
     token: str = field(default="", repr=False)
@@ -91,6 +93,7 @@ class Settings:
     max_body: int = 4 * _MIB
     cache_size: int = 20 * 1024 * _MIB
     is_https: bool = False
+    proxies: tuple[str, ...] = ()
     logins_per_minute: int = 5
 
     @property
@@ -104,16 +107,23 @@ class Settings:
         Raises
         ------
         ConfigError
-            `host` is not this machine alone, and there is neither token nor users nor provider; or nobody whom the
-            provider names could come in.
+            `host` is not this machine alone, or a proxy brings others, and there is neither token nor users nor
+            provider; or nobody whom the provider names could come in; or a proxy has no address.
         """
+        for proxy in self.proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ConfigError(f"the proxy {proxy!r} is neither an address nor a network (127.0.0.1)") from error
         if self.oidc is not None:
             self.oidc.check()
             if not (self.users_file or self.oidc.default_role):
                 raise ConfigError("nobody has a role: list users by --users FILE, or give all a role by --oidc-role")
-        if self.is_open and host not in LOOPBACK:
+        names = [name for name in (host, *self.hosts) if name not in LOOPBACK]
+        reached = [*names, *self.proxies, *(["the proxy"] if self.is_https else [])]
+        if self.is_open and reached:
             raise ConfigError(
-                f"whoever reaches {host} could do everything: give --token, --users FILE (bioimageit users add) "
+                f"whoever reaches {reached[0]} could do everything: give --token, --users FILE (bioimageit users add) "
                 f"or --oidc-issuer, or serve 127.0.0.1"
             )
 

@@ -39,6 +39,7 @@ class Site:
         self.lock = threading.Lock()
         self.limiter = LoginLimiter(settings.logins_per_minute)
         self.audit = AuditLog(settings.state_dir)
+        self.ended: dict[str, float] = {}  # tokens of sessions that were signed out of, and until when they could live
 
     @cached_property
     def files(self) -> FileCache:

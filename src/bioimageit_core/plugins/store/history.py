@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
+from bioimageit_core.core.exceptions import ConflictError, DataQueryError, DataServiceError, NotFoundError
 from bioimageit_core.core.paths import MD_SUFFIX, absolute_path, is_within, join, relative_path
 from bioimageit_core.plugins.changes import HistoryEntry, HistoryPage, Kept, Undone
 from bioimageit_core.plugins.store.annotations import Annotated, annotate
@@ -201,5 +201,5 @@ def _entries(found: list[_Change], layout: Layout, undone: set[str]) -> tuple[Hi
 
 def _place(cursor: str) -> int | None:
     if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 20):
-        raise DataServiceError(f"cursor {cursor!r}: expected what another page of the history gave")
+        raise DataQueryError(f"{cursor[:40]!r} is no cursor of this history")
     return int(cursor) if cursor else None

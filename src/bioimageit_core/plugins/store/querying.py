@@ -163,6 +163,6 @@ class IndexedQueries(RawDataStore):
 def _place(cursor: str) -> int:
     if not cursor:
         return -1
-    if not cursor.isdecimal() or len(cursor) > 18:
+    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 18:
         raise DataQueryError(f"{cursor[:40]!r} is no cursor of this dataset")
     return int(cursor)

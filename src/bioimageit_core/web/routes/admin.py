@@ -12,6 +12,7 @@ from bioimageit_core.web.routes.experiments import Cursor, Limit
 from bioimageit_core.web.security.who import Owner, users_of
 from bioimageit_core.web.shapes import Page, Role
 from bioimageit_core.web.site import SiteDep
+from bioimageit_core.web.windows import start_of, window
 
 __all__ = ["router"]
 
@@ -30,16 +31,18 @@ class UserItem(BaseModel):
 @router.get("/audit")
 def read_audit(site: SiteDep, _: Owner, cursor: Cursor = "", limit: Limit = 100) -> Page[dict[str, Any]]:
     """Tell who changed what, or was refused, the newest first."""
+    start_of(cursor)  # of another kind, but written alike
     entries, following = site.audit.page(cursor, limit)
     return Page[dict[str, Any]](items=entries, next=following or None)
 
 
 @router.get("/users")
-def list_users(site: SiteDep, _: Owner) -> Page[UserItem]:
+def list_users(site: SiteDep, _: Owner, cursor: Cursor = "", limit: Limit = 100) -> Page[UserItem]:
     """List the users of the server and their roles."""
     users = users_of(site).all() if site.settings.users_file else []
+    shown, following = window(users, cursor, limit)
     items = [
         UserItem(name=user.name, role=user.role, has_password=bool(user.password), tokens=len(user.tokens))
-        for user in users
+        for user in shown
     ]
-    return Page[UserItem](items=items, total=len(items))
+    return Page[UserItem](items=items, next=following, total=len(users))

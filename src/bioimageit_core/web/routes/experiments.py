@@ -20,6 +20,7 @@ from bioimageit_core.web.shapes import (
     RunItem,
 )
 from bioimageit_core.web.site import SiteDep
+from bioimageit_core.web.windows import window
 
 __all__ = ["Cursor", "DatasetName", "ExperimentId", "Limit", "Offset", "QueryText", "router"]
 
@@ -38,17 +39,14 @@ Offset = Annotated[
 @router.get("")
 def list_experiments(site: SiteDep, _: Reader, cursor: Cursor = "", limit: Limit = 100) -> Page[ExperimentItem]:
     """List the experiments of the workspace."""
-    start = int(cursor) if cursor.isdecimal() and len(cursor) < 18 else 0
     entries = list(site.request.get_workspace_experiments())
+    shown, following = window(entries, cursor, limit)
     items = []
-    for entry in entries[start : start + limit]:
+    for entry in shown:
         experiment = entry["info"]
         experiment.md_uri = entry["md_uri"]
         items.append(experiment_item(site, experiment, entry.get("error")))
-    following = start + limit
-    return Page[ExperimentItem](
-        items=items, next=str(following) if following < len(entries) else None, total=len(entries)
-    )
+    return Page[ExperimentItem](items=items, next=following, total=len(entries))
 
 
 @router.post("", status_code=201)
@@ -98,12 +96,16 @@ def list_data(
 
 
 @router.get("/{eid}/datasets/{name}/runs")
-def list_runs(site: SiteDep, _: Reader, eid: ExperimentId, name: DatasetName) -> Page[RunItem]:
+def list_runs(
+    site: SiteDep, _: Reader, eid: ExperimentId, name: DatasetName, cursor: Cursor = "", limit: Limit = 100
+) -> Page[RunItem]:
     """List the runs of a dataset, oldest first."""
     experiment = site.experiment(eid)
     dataset = site.request.get_dataset_from_uri(site.dataset_info(experiment, name).url)
-    items = [run_item(site, run, experiment.md_uri) for run in site.request.get_dataset_runs(dataset)]
-    return Page[RunItem](items=items, total=len(items))
+    runs = site.request.get_dataset_runs(dataset)
+    shown, following = window(runs, cursor, limit)
+    items = [run_item(site, run, experiment.md_uri) for run in shown]
+    return Page[RunItem](items=items, next=following, total=len(runs))
 
 
 @router.get("/{eid}/complete")

@@ -15,6 +15,7 @@ from bioimageit_core.web.routes.experiments import Cursor, DatasetName, Experime
 from bioimageit_core.web.security.who import Reader
 from bioimageit_core.web.site import SiteDep
 from bioimageit_core.web.tables import Measurements, Table, measurements, read_rows
+from bioimageit_core.web.windows import start_of
 
 __all__ = ["router"]
 
@@ -63,7 +64,7 @@ def read_table(
     """Give rows of a table."""
     rows = read_rows(site, site.data(did))
     header = next(rows, [])
-    start = int(cursor) if cursor.isdecimal() and len(cursor) < 18 else 0
+    start = start_of(cursor)
     places = [place for place, name in enumerate(header) if not columns or name in columns]
     found = list(itertools.islice(rows, start, start + limit + 1))
     return Table(

@@ -5,6 +5,7 @@ What the other routes have (queries of the page, exports, jobs) is not repeated 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -347,9 +348,16 @@ def _uploads(site: Site) -> str:
     place = os.path.join(site.settings.state_dir, "uploads")
     os.makedirs(place, mode=0o700, exist_ok=True)
     for entry in os.scandir(place):
-        if entry.stat().st_mtime < time.time() - _KEPT:
+        if _last_change(entry.path) < time.time() - _KEPT:
             shutil.rmtree(entry.path, ignore_errors=True)
     return place
+
+
+def _last_change(folder: str) -> float:
+    """Say when something came into a folder: a large file comes for hours."""
+    with contextlib.suppress(FileNotFoundError):  # it was taken in meanwhile
+        return max(os.stat(path).st_mtime for path in (folder, *(entry.path for entry in os.scandir(folder))))
+    return time.time()
 
 
 class _Received:

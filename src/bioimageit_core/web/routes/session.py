@@ -9,13 +9,14 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from bioimageit_core import __version__
-from bioimageit_core.web.problems import PROBLEMS, TOO_MANY, ProblemError
+from bioimageit_core.web.problems import PROBLEMS, ProblemError
 from bioimageit_core.web.security.provider import FLOW_AGE, FLOW_COOKIE, Provider, RefusedError
 from bioimageit_core.web.security.who import (
     begin_session,
     begin_session_of_provider,
     check_csrf,
     csrf_token,
+    end_session,
     identify,
     of_provider,
     users_of,
@@ -26,7 +27,7 @@ from bioimageit_core.web.site import Site, SiteDep
 __all__ = ["router"]
 
 router = APIRouter(
-    prefix="/session", tags=["session"], responses={400: PROBLEMS[400], 403: PROBLEMS[403], 422: PROBLEMS[422]}
+    prefix="/session", tags=["session"], responses={status: PROBLEMS[status] for status in (400, 401, 403, 422, 429)}
 )
 
 
@@ -61,7 +62,7 @@ def who_am_i(request: Request, site: SiteDep) -> Session:
     return _session(request, site)
 
 
-@router.post("", responses={401: PROBLEMS[401], 429: TOO_MANY})
+@router.post("")
 def sign_in(request: Request, site: SiteDep, body: SignIn) -> Session:
     """Sign in."""
     check_csrf(request)
@@ -82,7 +83,7 @@ def sign_in(request: Request, site: SiteDep, body: SignIn) -> Session:
 def sign_out(request: Request) -> Response:
     """Sign out."""
     check_csrf(request)
-    request.session.clear()
+    end_session(request)
     return Response(status_code=204)
 
 

@@ -49,7 +49,7 @@ class AuditLog:
             end = os.path.getsize(self.path)
         except OSError:
             return [], ""
-        start = min(int(cursor), end) if cursor.isdecimal() and len(cursor) < 18 else end
+        start = min(int(cursor), end) if cursor else end
         entries: list[dict[str, Any]] = []
         place = start
         for place, line in self._lines_back(start):

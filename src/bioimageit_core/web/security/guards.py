@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 
-from bioimageit_core.web.problems import ProblemError, problem_response
+from bioimageit_core.web.problems import problem_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +22,7 @@ CONTENT_SECURITY_POLICY = (
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]@/]+))(?::\d{1,5})?")
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -67,9 +70,8 @@ class HostGuard:
         if scope["type"] != "http" or "*" in self._hosts:
             await self.app(scope, receive, send)
             return
-        host = Headers(scope=scope).get("host", "").lower()
-        name = host[1 : host.index("]")] if host.startswith("[") and "]" in host else host.rsplit(":", 1)[0]
-        if name in self._hosts:
+        match = _HOST.fullmatch(Headers(scope=scope).get("host", "").lower())
+        if match and (match[1] or match[2]) in self._hosts:
             await self.app(scope, receive, send)
         else:
             await problem_response(400, "this server is not asked by that name; serve --host-name adds one")(
@@ -103,8 +105,8 @@ class SizeGuard:
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > limit:
-                    raise ProblemError(413, f"at most {limit} bytes are taken here")
+                if received > limit:  # of the framework's kind: any other it takes for a body that cannot be read
+                    raise HTTPException(413, f"at most {limit} bytes are taken here")
             return message
 
         await self.app(scope, counted, send)

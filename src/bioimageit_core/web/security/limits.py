@@ -25,6 +25,19 @@ class LoginLimiter:
         self._of_name = RateLimitItemPerMinute(per_minute)
         self._of_client = RateLimitItemPerMinute(4 * per_minute)
 
+    def refuse_guessing(self, client: str, *, is_wrong: bool = False) -> None:
+        """Refuse a client that has given too many wrong tokens, right ones too; `is_wrong` counts another.
+
+        Raises
+        ------
+        ProblemError
+            There were too many within a minute.
+        """
+        if is_wrong:
+            self._window.hit(self._of_client, "token", client)
+        elif not self._window.test(self._of_client, "token", client):
+            raise _too_many()
+
     def check(self, client: str, name: str) -> None:
         """Count an attempt.
 
@@ -35,4 +48,8 @@ class LoginLimiter:
         """
         is_free = self._window.hit(self._of_client, "client", client)
         if not (self._window.hit(self._of_name, "name", name, client) and is_free):
-            raise ProblemError(429, "too many attempts: try again in a minute", {"Retry-After": "60"})
+            raise _too_many()
+
+
+def _too_many() -> ProblemError:
+    return ProblemError(429, "too many attempts: try again in a minute", {"Retry-After": "60"})

@@ -27,6 +27,7 @@ __all__ = [
     "begin_session_of_provider",
     "check_csrf",
     "csrf_token",
+    "end_session",
     "identify",
     "of_provider",
     "users_of",
@@ -54,14 +55,16 @@ def identify(connection: HTTPConnection, site: Site) -> Identity | None:
     Raises
     ------
     ProblemError
-        A token was given that nobody has.
+        A token was given that nobody has, or there were many such.
     """
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return _of_token(token.strip(), site)
+        return _of_token(token.strip(), connection, site)
     if site.settings.is_open:
         return Identity(site.request.config.user_name, "owner")
     session = connection.session
+    if str(session.get("csrf", "")) in site.ended:
+        return None
     name, stamp = str(session.get("user", "")), str(session.get("stamp", ""))
     if session.get("by") == "token":
         is_current = bool(site.settings.token) and hmac.compare_digest(stamp, _digest(site.settings.token))
@@ -101,6 +104,17 @@ def begin_session(request: Request, user: User | None) -> None:
     else:
         request.session.update(by="password", user=user.name, stamp=user.stamp)
     csrf_token(request)
+
+
+def end_session(request: Request) -> None:
+    """Forget who signed in; a copy of the cookie that somebody kept is worth nothing either."""
+    now = time.time()
+    site = site_of(request)
+    with site.lock:
+        site.ended.update({str(request.session.get("csrf", "")): now + SESSION_AGE})
+        for token in [token for token, until in site.ended.items() if until < now]:
+            del site.ended[token]
+    request.session.clear()
 
 
 def csrf_token(request: Request) -> str:
@@ -152,11 +166,14 @@ def users_of(site: Site) -> Users:
     return found
 
 
-def _of_token(token: str, site: Site) -> Identity:
+def _of_token(token: str, connection: HTTPConnection, site: Site) -> Identity:
+    client = connection.client.host if connection.client else ""
+    site.limiter.refuse_guessing(client)
     if site.settings.token and hmac.compare_digest(token.encode(), site.settings.token.encode()):
         return Identity(site.request.config.user_name, "owner")
     user = users_of(site).of_token(token) if site.settings.users_file and token else None
     if user is None:
+        site.limiter.refuse_guessing(client, is_wrong=True)
         raise ProblemError(401, "nobody has this token", {"WWW-Authenticate": "Bearer"})
     return Identity(user.name, user.role)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.core.exceptions import NotFoundError
@@ -20,6 +21,7 @@ __all__ = ["CHUNK", "document", "levels_of"]
 
 CHUNK = 512  # pixels of a chunk's side
 _SMALLEST = 256  # no level is made of a smaller one
+_BAND = 64 * 2**20  # bytes that are read at once for a smaller level
 _PLACE = re.compile(r"(\d{1,2})/(\.zarray|\.zattrs|[\d/]{1,80})")
 
 
@@ -135,10 +137,21 @@ def _chunk(source: ImageSource, level: int, place: str) -> bytes:
     for axis, number, chunk, length in zip(look.axes, numbers, chunks, lengths, strict=True):
         step = factor if axis in "YX" else 1
         where.append(slice(number * chunk * step, min((number + 1) * chunk * step, length)))
-    part = _reduced(numpy.asarray(source.read(tuple(where), stored)), factor, is_labels=look.is_labels)
+    rows = _BAND // max(1, (where[-1].stop - where[-1].start) * numpy.dtype(look.dtype).itemsize)
+    bands = [
+        _reduced(numpy.asarray(source.read((*where[:-2], band, where[-1]), stored)), factor, is_labels=look.is_labels)
+        for band in _bands(where[-2], max(CHUNK, rows) // factor * factor or factor)
+    ]
+    part = numpy.concatenate(bands, axis=-2)
     whole = numpy.zeros(chunks, numpy.dtype(_array(look, level)["dtype"]))
     whole[tuple(slice(0, length) for length in part.shape)] = storable(part)
     return zlib.compress(whole.tobytes(), 1)
+
+
+def _bands(rows: slice, step: int) -> Iterator[slice]:
+    """Cut rows so that none of many is held longer than needed: the whole of a plane may be larger than memory."""
+    for start in range(rows.start, rows.stop, step):
+        yield slice(start, min(start + step, rows.stop))
 
 
 def _reduced(part: Any, factor: int, *, is_labels: bool) -> Any:

@@ -79,14 +79,17 @@ class Sources:
         Raises
         ------
         ImageReadError
-            It is no image, or damaged.
+            It is no image, damaged, or can be read in huge pieces only.
         UnsupportedError
             What reads it is not installed.
         """
+        from bioimageit_core.images.lazy import refuse_to_look
         from bioimageit_core.images.reading import open_image
 
         def make() -> ImageSource:
             image = open_image(path, scene)
+            for level in image.levels:
+                refuse_to_look(path, level)
             return ImageSource(look_of(image.facts, data, path), image)
 
         return self._kept(self._open, _OPEN, data, path, scene, make)
