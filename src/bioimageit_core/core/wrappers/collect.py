@@ -7,17 +7,23 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bioimageit_core.core.exceptions import ToolsServiceError
 from bioimageit_core.core.wrappers.call import Call, OutputFile
 from bioimageit_core.core.wrappers.datatypes import datatype_of_file
 from bioimageit_core.core.wrappers.galaxy_call import WORK_DIR, staged_output
 from bioimageit_core.core.wrappers.model import Definition, Discovery
+from bioimageit_core.core.wrappers.provided import Provided, read_provided
+from bioimageit_core.core.wrappers.read_outputs import NAMED_PATTERNS
 from bioimageit_core.core.wrappers.specs import OutputSpec, specs_of
 from bioimageit_core.core.wrappers.values import State
 
 __all__ = ["Found", "collect", "discover"]
+
+_OLDEST = (16, 1)
+_IN_WORK_DIR = Discovery(NAMED_PATTERNS["__default__"])
+_IN_NEW_FILES = Discovery(NAMED_PATTERNS["__default__"], directory="")
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Found:
     designation: str
     path: str
     extension: str
+    label: str = ""
 
 
 def collect(definition: Definition, state: State, call: Call, *, is_complete: bool = True) -> list[OutputFile]:
@@ -44,8 +51,11 @@ def collect(definition: Definition, state: State, call: Call, *, is_complete: bo
     """
     found: list[OutputFile] = []
     missing: list[str] = []
+    provided = read_provided(os.path.join(call.job_dir, WORK_DIR, definition.provided_file))
+    if provided.failed():
+        raise ToolsServiceError(f"tool {definition.name!r} says itself that {provided.failed()!r} failed")
     for spec in specs_of(definition, state):
-        files = list(_files_of(definition, spec, call))
+        files = list(_files_of(definition, spec, call, provided))
         if not files and not spec.is_discovered and not (spec.is_collection and not spec.elements):
             missing.append(f"{spec.name!r} ({spec.from_work_dir or call.outputs.get(spec.name, 'its elements')})")
         found.extend(files)
@@ -54,7 +64,7 @@ def collect(definition: Definition, state: State, call: Call, *, is_complete: bo
     return found
 
 
-def _files_of(definition: Definition, spec: OutputSpec, call: Call) -> Iterator[OutputFile]:
+def _files_of(definition: Definition, spec: OutputSpec, call: Call, provided: Provided) -> Iterator[OutputFile]:
     if definition.dialect == "plain":
         path = call.outputs[spec.name]
         if os.path.exists(path):
@@ -67,16 +77,22 @@ def _files_of(definition: Definition, spec: OutputSpec, call: Call) -> Iterator[
         source = _from_work_dir(spec.from_work_dir, work_dir)
         path = _shared(source, target) if source else _moved(_or_files_dir(staged), target)
         if path:
-            yield OutputFile(spec.name, path, spec.format, spec.label)
+            said = provided.of_output(spec.name, os.path.basename(staged), spec.number)
+            kind = _format(path, str(said["ext"])) if said.get("ext") else spec.format
+            yield OutputFile(spec.name, path, kind, str(said.get("name") or spec.label))
     for index, (key, element) in enumerate(spec.elements.items()):
         staged = staged_output(call.job_dir, f"{spec.name}_{index}")
         source = _from_work_dir(element.from_work_dir, work_dir) or (staged if os.path.exists(staged) else "")
         if source:
             yield OutputFile(spec.name, source, element.format, spec.label, key)
-    discoveries = spec.output.discoveries if spec.output is not None else ()
+    yield from _discovered(definition, spec, call, provided)
+
+
+def _discovered(definition: Definition, spec: OutputSpec, call: Call, provided: Provided) -> Iterator[OutputFile]:
     is_taken = False
-    for discovery in discoveries:
-        for item in discover(discovery, work_dir):
+    for discovery in _discoveries(definition, spec):
+        top = os.path.join(call.job_dir, "tmp" if discovery is _IN_NEW_FILES else WORK_DIR)
+        for item in _listed(discovery, spec, top, provided):
             kind = discovery.format or item.extension or (spec.datatype if spec.is_collection else "")
             if discovery.format in ("", "input") and item.extension:
                 kind = item.extension
@@ -86,7 +102,36 @@ def _files_of(definition: Definition, spec: OutputSpec, call: Call) -> Iterator[
                 path = _moved(item.path, call.outputs.get(spec.name, ""))
                 yield OutputFile(spec.name, path, _format(path, kind), spec.label)
             else:
-                yield OutputFile(spec.name, item.path, _format(item.path, kind), spec.label, item.designation)
+                yield OutputFile(
+                    spec.name, item.path, _format(item.path, kind), item.label or spec.label, item.designation
+                )
+
+
+def _discoveries(definition: Definition, spec: OutputSpec) -> tuple[Discovery, ...]:
+    """Give where to look; outputs of the oldest profile may have files beside them, without saying so."""
+    found = spec.output.discoveries if spec.output is not None else ()
+    is_oldest = definition.profile <= _OLDEST and not spec.is_collection
+    return found or ((_IN_WORK_DIR, _IN_NEW_FILES) if is_oldest else ())
+
+
+def _listed(discovery: Discovery, spec: OutputSpec, work_dir: str, provided: Provided) -> Iterator[Found]:
+    """Give the datasets that a tool lists itself, or that a pattern finds, with what the tool says of them."""
+    if not discovery.is_provided:
+        numbered = replace(discovery, pattern=discovery.pattern.replace("DATASET_ID", str(spec.number)))
+        for item in discover(numbered, work_dir):
+            said = provided.of_file(spec.name, os.path.basename(item.path))
+            extension, label = str(said.get("ext") or item.extension), str(said.get("name", ""))
+            yield replace(item, extension=extension, label=label)
+        return
+    top = _inside(discovery.directory, work_dir)
+    for entry in provided.datasets_of(spec.name):
+        path = os.path.normpath(os.path.join(top, str(entry.get("filename", ""))))
+        if not _is_inside(path, work_dir):
+            raise ToolsServiceError(f"output {spec.name!r}: the tool lists {path!r}, outside of its working directory")
+        name = str(entry.get("designation") or entry.get("name") or os.path.basename(path))
+        if os.path.exists(path):
+            extension = str(entry.get("ext") or discovery.format)
+            yield Found("|".join(entry.get("identifiers", (name,))), path, extension, str(entry.get("name", "")))
 
 
 def _format(path: str, kind: str) -> str:
@@ -167,9 +212,7 @@ def discover(discovery: Discovery, work_dir: str) -> list[Found]:
     ToolsServiceError
         The directory leaves the working directory.
     """
-    top = os.path.normpath(os.path.join(work_dir, discovery.directory or "."))
-    if top != os.path.normpath(work_dir) and not _is_inside(top, work_dir):
-        raise ToolsServiceError(f"discover_datasets directory={discovery.directory!r} leaves the working directory")
+    top = _inside(discovery.directory, work_dir)
     found = []
     for path in _candidates(top, discovery.recurse):
         relative = os.path.relpath(path, top)
@@ -179,6 +222,13 @@ def discover(discovery: Discovery, work_dir: str) -> list[Found]:
         groups = match.groupdict()
         found.append(Found(_designation(groups, path), path, groups.get("ext") or discovery.format))
     return _sorted(found, discovery.sort_by)
+
+
+def _inside(directory: str, work_dir: str) -> str:
+    top = os.path.normpath(os.path.join(work_dir, directory or "."))
+    if top != os.path.normpath(work_dir) and not _is_inside(top, work_dir):
+        raise ToolsServiceError(f"discover_datasets directory={directory!r} leaves the working directory")
+    return top
 
 
 def _candidates(top: str, recurse: bool) -> Iterator[str]:

@@ -218,10 +218,8 @@ class _Context:
 
     def add_outputs(self, specs: list[OutputSpec]) -> None:
         """Let templates see the outputs, unless a parameter has that name."""
-        number = len(self.files)
         for spec in specs:
-            number += 1
-            path = staged_output(self.job_dir, spec.name)
+            number, path = spec.number, staged_output(self.job_dir, spec.name)
             elements = {
                 key: OutputValue(key, staged_output(self.job_dir, f"{spec.name}_{i}"), inner.datatype, key, number, {})
                 for i, (key, inner) in enumerate(spec.elements.items())

@@ -166,6 +166,10 @@ def _outputs(definition: Definition) -> Iterator[LintMessage]:
         if source and source not in names and source.rpartition("|")[2] not in names:
             message = f"output {output.name!r} takes its format from {output.format_source!r}, which is no input"
             yield LintMessage("error", message, place)
+        for action in output.actions:
+            if action.unsupported:
+                message = f"an action of output {output.name!r} has no effect here: {action.unsupported}"
+                yield LintMessage("info", message, place)
         for text in output.filters:
             try:
                 compile(text, "<filter>", "eval")

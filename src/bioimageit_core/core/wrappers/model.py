@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from bioimageit_core.core.wrappers.output_actions import OutputAction
 from bioimageit_core.core.wrappers.sanitizer import Sanitizer
 
 __all__ = [
@@ -163,7 +164,13 @@ class FormatChange:
 
 @dataclass(frozen=True)
 class Discovery:
-    """How datasets that a tool writes are found after it ran."""
+    """How datasets that a tool writes are found after it ran.
+
+    Attributes
+    ----------
+    is_provided
+        Whether the tool lists them itself, instead of a pattern that finds them.
+    """
 
     pattern: str
     directory: str = "."
@@ -173,6 +180,7 @@ class Discovery:
     match_relative_path: bool = False
     assign_primary: bool = False
     visible: bool = True
+    is_provided: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,6 +202,7 @@ class Output:
     structured_like: str = ""
     type_source: str = ""
     inherit_format: bool = False
+    actions: tuple[OutputAction, ...] = ()
     unsupported: str = ""
 
     @property
@@ -255,6 +264,8 @@ class Definition:
         ``'galaxy'``: the command is a template for a shell script; ``'plain'``: values are put into argv.
     has_old_templates
         Whether its templates may be of Python 2.
+    provided_file
+        Where, in its working directory, the tool may say itself what it wrote.
     sources
         The wrapper and the files of macros it imports.
     detect_errors
@@ -281,6 +292,7 @@ class Definition:
     requirements: tuple[dict[str, str], ...] = ()
     members: tuple[Member, ...] = ()
     outputs: tuple[Output, ...] = ()
+    provided_file: str = "galaxy.json"
     config_files: tuple[ConfigFile, ...] = ()
     environment: tuple[EnvironmentVariable, ...] = ()
     detect_errors: str = "exit_code"

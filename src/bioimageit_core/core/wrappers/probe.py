@@ -10,7 +10,7 @@ from typing import Any
 
 from bioimageit_core.core.wrappers.datatypes import datatype, datatype_of_file, is_kind_of
 
-__all__ = ["probe"]
+__all__ = ["number_of_values", "probe"]
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MAX_LINES = 1_000_000
@@ -47,6 +47,24 @@ def probe(path: str, kind: str = "") -> tuple[dict[str, Any], str]:
     except Exception:  # noqa: BLE001  (a file may be anything: what cannot be read has no facts)
         return {}, name
     return {}, name
+
+
+def number_of_values(path: str) -> str:
+    """Count the different values of an image's pixels (``num_unique_values``); empty where it cannot be read.
+
+    All pixels are read: ask only where a wrapper asks.
+    """
+    try:
+        if _has_tiff_magic(path):
+            import tifffile
+
+            return str(len(set(tifffile.imread(path, series=0).ravel().tolist())))
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            return str(len(picture.getcolors(maxcolors=picture.width * picture.height) or []))
+    except Exception:  # noqa: BLE001  (a file may be anything: what cannot be read has no values)
+        return ""
 
 
 def _has_tiff_magic(path: str) -> bool:

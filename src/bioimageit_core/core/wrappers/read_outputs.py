@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
 from bioimageit_core.core.exceptions import ToolsServiceError
 from bioimageit_core.core.wrappers.document import children, text_of, where
 from bioimageit_core.core.wrappers.model import Discovery, ExitCode, FormatChange, Output, StdioRegex
+from bioimageit_core.core.wrappers.output_actions import read_actions
 from bioimageit_core.core.wrappers.read_inputs import is_true
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-__all__ = ["NAMED_PATTERNS", "read_outputs", "read_stdio"]
+__all__ = ["NAMED_PATTERNS", "read_outputs", "read_provided_file", "read_stdio"]
 
 _SAYS_OF_ERRORS = (16, 4)
 NAMED_PATTERNS = {
@@ -73,8 +75,17 @@ def _read_output(item: _Element, path: str, of_collection: bool = False) -> Outp
         elements=tuple(_read_output(entry, path, True) for entry in children(item, "data")) if is_collection else (),
         structured_like=item.get("structured_like", "") if is_collection else "",
         inherit_format=is_true(item.get("inherit_format")),
+        actions=read_actions(item.find("actions"), path),
         unsupported=unsupported,
     )
+
+
+def read_provided_file(parent: _Element | None, path: str) -> str:
+    """Read where a tool may say itself what it wrote."""
+    name = (parent.get("provided_metadata_file", "") if parent is not None else "").strip() or "galaxy.json"
+    if os.path.isabs(name) or os.path.normpath(name).startswith(".."):
+        raise ToolsServiceError(f"{path}: provided_metadata_file={name!r} leaves the tool's working directory")
+    return name
 
 
 def _read_discovery(item: _Element, path: str) -> Discovery:
@@ -84,9 +95,7 @@ def _read_discovery(item: _Element, path: str) -> Discovery:
         re.compile(pattern)
     except re.error as error:
         raise ToolsServiceError(f"{where(item, path)}: pattern {text!r}: {error}") from error
-    from_json = is_true(item.get("from_provided_metadata") or item.get("from_tool_provided_metadata"))
-    if from_json and not item.get("pattern"):
-        raise ToolsServiceError(f"{where(item, path)}: datasets that galaxy.json lists cannot be discovered here")
+    is_provided = is_true(item.get("from_provided_metadata") or item.get("from_tool_provided_metadata"))
     return Discovery(
         pattern=pattern,
         directory=item.get("directory", "."),
@@ -96,6 +105,7 @@ def _read_discovery(item: _Element, path: str) -> Discovery:
         match_relative_path=is_true(item.get("match_relative_path")),
         assign_primary=is_true(item.get("assign_primary_output")),
         visible=is_true(item.get("visible"), True),
+        is_provided=is_provided or item.get("discover_via") == "tool_provided_metadata",
     )
 
 

@@ -118,6 +118,7 @@ def _read(path: str) -> Definition:
         requirements=tuple(_requirements(root)),
         members=members,
         outputs=read_outputs.read_outputs(root.find("outputs"), path),
+        provided_file=read_outputs.read_provided_file(root.find("outputs"), path),
         config_files=tuple(_config_files(root, path)),
         environment=tuple(_environment(root, path)),
         detect_errors=detect,

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bioimageit_core.core.exceptions import ToolsServiceError
 from bioimageit_core.core.wrappers.call import InputFile
-from bioimageit_core.core.wrappers.datatypes import datatype, datatype_of_file, extension_of, format_of
+from bioimageit_core.core.wrappers.datatypes import datatype, datatype_of_file, extension_of, format_of, is_kind_of
 from bioimageit_core.core.wrappers.model import Conditional, Definition, Member, Output, Param
+from bioimageit_core.core.wrappers.output_actions import Condition, OutputAction
 from bioimageit_core.core.wrappers.values import Collection, State
 
 __all__ = ["OutputSpec", "data_of", "specs_of"]
 
 _log = logging.getLogger(__name__)
+_FIRST_NUMBER = 1001  # of outputs; inputs have the numbers before
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class OutputSpec:
         Whether files are found after the tool ran, instead of or beside the one.
     collection_type
         Of a collection: ``list``, ``paired``, ``list:paired``, ...
+    number
+        What templates see as its id.
+    metadata
+        What the wrapper's actions say of it.
     elements
         Of a collection whose elements are known before: each with its identifier; of one in another, ``outer|inner``.
     """
@@ -49,6 +55,8 @@ class OutputSpec:
     collection_type: str = ""
     is_hidden: bool = False
     from_work_dir: str = ""
+    number: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
     elements: Mapping[str, OutputSpec] = field(default_factory=dict)
     output: Output | None = field(default=None, repr=False, compare=False)
 
@@ -70,12 +78,12 @@ def specs_of(definition: Definition, state: State) -> list[OutputSpec]:
         An output needs what only Galaxy has.
     """
     found = []
-    for output in definition.outputs:
+    for number, output in enumerate(definition.outputs, start=_FIRST_NUMBER):
         if not all(_passes(text, definition, state, output.name) for text in output.filters):
             continue
         if output.unsupported:
             raise ToolsServiceError(f"{definition.path}: output {output.name!r}: {output.unsupported}")
-        found.append(_spec(output, definition, state))
+        found.append(replace(_spec(output, definition, state), number=number))
     return found
 
 
@@ -102,6 +110,7 @@ def _spec(output: Output, definition: Definition, state: State) -> OutputSpec:
         collection_type=kind,
         is_hidden=output.is_hidden,
         from_work_dir=output.from_work_dir,
+        metadata=dict(_acted(output, "metadata", definition, state)),
         elements=elements,
         output=output,
     )
@@ -159,7 +168,40 @@ def _datatype_name(output: Output, definition: Definition, state: State) -> str:
         if actual is not None and change.value in actual:
             name = change.format
             break
+    name = next((value for _, value in reversed(_acted(output, "format", definition, state))), name)
     return "data" if output.auto_format or name in ("auto", "_sniff_") else name
+
+
+def _acted(output: Output, kind: str, definition: Definition, state: State) -> list[tuple[str, str]]:
+    """Give name and value of each action of a kind whose conditions hold."""
+    found = []
+    for action in output.actions:
+        holds = all(_holds(condition, definition, state) for condition in action.conditions)
+        if action.type != kind or action.unsupported or not holds:
+            continue
+        value = _of_source(action, definition, state) if action.source else None
+        if action.default and (value is None or kind == "metadata"):
+            value = _filled(action.default, definition, state)
+        if value:
+            found.append((action.name, value))
+    return found
+
+
+def _holds(condition: Condition, definition: Definition, state: State) -> bool:
+    if not condition.datatype:
+        return condition.value in (_as_said(definition, state, condition.name) or ())
+    first = _first_file(data_of(state, condition.name))
+    return first is not None and is_kind_of(datatype_of_file(first.path, first.format).name, condition.datatype)
+
+
+def _of_source(action: OutputAction, definition: Definition, state: State) -> str | None:
+    first = _first_file(data_of(state, action.source))
+    if first is None:
+        return next(iter(_as_said(definition, state, action.source) or ()), None)
+    last = action.attribute.rpartition(".")[2]
+    if last in ("ext", "extension", "file_ext"):
+        return datatype_of_file(first.path, first.format).name
+    return first.metadata.get(last) or (first.name if last in ("name", "") else None)
 
 
 def _declared(definition: Definition, name: str) -> str:

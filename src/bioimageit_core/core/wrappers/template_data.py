@@ -8,6 +8,7 @@ from typing import Any
 
 from bioimageit_core.core.wrappers.call import InputFile
 from bioimageit_core.core.wrappers.datatypes import datatype_of_file, is_kind_of
+from bioimageit_core.core.wrappers.probe import number_of_values
 from bioimageit_core.core.wrappers.sanitizer import sanitize_name
 
 __all__ = ["CollectionValue", "DataList", "DataValue", "MetadataValue", "NoData", "OutputValue"]
@@ -27,15 +28,18 @@ _NO_VALUES: dict[str, dict[str, Any]] = {
 class MetadataValue:
     """What is known of a dataset; as in Galaxy, what is not known is None or what its datatype has instead."""
 
-    def __init__(self, facts: Mapping[str, Any], ext: str = "data") -> None:
+    def __init__(self, facts: Mapping[str, Any], ext: str = "data", path: str = "") -> None:
         self._facts = facts
         self._ext = ext
+        self._path = path
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):
             raise AttributeError(key)
         if key in self._facts:
             return _clean(self._facts[key])
+        if key == "num_unique_values" and self._path:
+            return number_of_values(self._path) or "None"
         kinds = (kind for kind, known in _NO_VALUES.items() if key in known and is_kind_of(self._ext, kind))
         return next((_NO_VALUES[kind][key] for kind in kinds), None)
 
@@ -79,7 +83,7 @@ class DataValue:
         self.files_path = files_path
         self.hid = number
         self.id = number
-        self.metadata = MetadataValue(file.metadata, kind.name)
+        self.metadata = MetadataValue(file.metadata, kind.name, file.path)
         self.dbkey = "?"
         self.created_from_basename = sanitize_name(os.path.basename(file.path))
         self.groups: frozenset[str] = frozenset()

@@ -10,6 +10,7 @@ from typing import Any
 from bioimageit_core.core.wrappers.call import InputFile
 from bioimageit_core.core.wrappers.convert import BadValueError
 from bioimageit_core.core.wrappers.model import Param, Validator
+from bioimageit_core.core.wrappers.probe import number_of_values
 
 __all__ = ["KNOWN_VALIDATORS", "REFUSED_VALIDATORS", "check_data", "check_value"]
 
@@ -124,11 +125,18 @@ def _metadata(validator: Validator, file: InputFile) -> bool:
     return all(str(file.metadata.get(key, "")) not in ("", "None") for key in keys)
 
 
-def _metadata_equal(validator: Validator, file: InputFile) -> bool:
+def _fact(validator: Validator, file: InputFile) -> str | None:
+    """Give what is known of a file by the name that a validator asks for."""
     key = validator.options.get("metadata_name", "")
-    if key not in file.metadata:
+    if key == "num_unique_values" and key not in file.metadata:
+        return number_of_values(file.path) or None
+    return str(file.metadata[key]) if key in file.metadata else None
+
+
+def _metadata_equal(validator: Validator, file: InputFile) -> bool:
+    actual = _fact(validator, file)
+    if actual is None:
         return not validator.negate
-    actual = str(file.metadata[key])
     if "value_json" in validator.options:
         wanted: object = json.loads(validator.options["value_json"])
         return actual in {str(wanted), json.dumps(wanted)}
@@ -137,11 +145,11 @@ def _metadata_equal(validator: Validator, file: InputFile) -> bool:
 
 
 def _metadata_in_range(validator: Validator, file: InputFile) -> bool:
-    key = validator.options.get("metadata_name", "")
-    if key not in file.metadata:
+    actual = _fact(validator, file)
+    if actual is None:
         return not validator.negate
     try:
-        return _is_in(float(file.metadata[key]), validator.options)
+        return _is_in(float(actual), validator.options)
     except ValueError:
         return False
 

@@ -66,7 +66,9 @@ def _verify_output(
     main = next((file for file in files if not file.designation), None)
     problems.extend(_count_problems(expected, len(files), f"{what}: its datasets"))
     if _expects_content(expected):
-        problems.extend(_verify_file(expected, what, main, spec.datatype, find_file))
+        is_as_planned = main is None or main.format == spec.format  # else the tool itself said what it is
+        datatype = spec.datatype if is_as_planned else ""
+        problems.extend(_verify_file(expected, what, main, datatype, find_file, spec.metadata))
     if main is not None:
         problems.extend(_verify_extra_files(expected, what, main, find_file))
     for entry in expected.discovered:
@@ -151,20 +153,30 @@ def _verify_elements(
 
 
 def _verify_file(
-    expected: ExpectedOutput, what: str, file: OutputFile | None, datatype: str, find_file: FindFile
+    expected: ExpectedOutput,
+    what: str,
+    file: OutputFile | None,
+    datatype: str,
+    find_file: FindFile,
+    said: Mapping[str, str] | None = None,
 ) -> list[str]:
     if file is None or not os.path.exists(file.path):
         return [f"{what}: there is no file"]
     problems = []
-    for check in (_check_type, _check_content, _check_metadata):
+    checks: tuple[Callable[[], None], ...] = (
+        lambda: _check_type(expected, file, datatype),
+        lambda: _check_content(expected, file, find_file),
+        lambda: _check_metadata(expected, file, datatype, said or {}),
+    )
+    for check in checks:
         try:
-            check(expected, file, datatype, find_file)
+            check()
         except VerificationError as error:
             problems.append(f"{what}: {error}")
     return problems
 
 
-def _check_type(expected: ExpectedOutput, file: OutputFile, datatype: str, _find_file: FindFile) -> None:
+def _check_type(expected: ExpectedOutput, file: OutputFile, datatype: str) -> None:
     wanted = expected.facts.get("ftype", "")
     found = datatype or file.format
     if not wanted or is_kind_of(found, wanted) or is_kind_of(wanted, found) or found in ("data", "raw"):
@@ -174,7 +186,7 @@ def _check_type(expected: ExpectedOutput, file: OutputFile, datatype: str, _find
         raise VerificationError(f"it is of type {found}, expected {wanted}")
 
 
-def _check_content(expected: ExpectedOutput, file: OutputFile, _datatype: str, find_file: FindFile) -> None:
+def _check_content(expected: ExpectedOutput, file: OutputFile, find_file: FindFile) -> None:
     facts = expected.facts
     name = facts.get("file") or facts.get("value") or facts.get("location", "").rpartition("/")[2]
     if name:
@@ -205,10 +217,10 @@ def _check_content(expected: ExpectedOutput, file: OutputFile, _datatype: str, f
             )
 
 
-def _check_metadata(expected: ExpectedOutput, file: OutputFile, datatype: str, _find_file: FindFile) -> None:
+def _check_metadata(expected: ExpectedOutput, file: OutputFile, datatype: str, said: Mapping[str, str]) -> None:
     if not expected.metadata:
         return
-    facts = probe(file.path, datatype or file.format)[0]
+    facts = {**probe(file.path, datatype or file.format)[0], **said}
     for key, wanted in expected.metadata.items():
         if key == "dbkey":
             continue
