@@ -16,6 +16,36 @@ from typer.testing import CliRunner
 
 from bioimageit_core.cli.app import app
 
+WRAPPER = """<tool id="stamp" name="Stamp" version="{version}" profile="21.05">
+    <description>copies an image with a stamp below</description>
+    <command detect_errors="exit_code"><![CDATA[
+python3 '$__tool_directory__/stamp.py' '$input' '$output' '$input.element_identifier' '$text' '$refuse'
+    ]]></command>
+    <inputs>
+        <param name="input" type="data" format="tiff" label="Image"/>
+        <param name="text" type="text" value="seen" label="Stamp"/>
+        <param name="refuse" type="text" value="" label="Name to refuse"/>
+    </inputs>
+    <outputs><data name="output" format="tiff" label="Stamped"/></outputs>
+    <tests>
+        <test>
+            <param name="input" value="a.tif"/>
+            <param name="text" value="{tested}"/>
+            <output name="output" ftype="tiff"><assert_contents><has_text text="seen"/></assert_contents></output>
+        </test>
+    </tests>
+    <help>It copies.</help>
+</tool>
+"""
+SCRIPT = """
+import sys
+source, target, name, text, refuse = sys.argv[1:]
+if refuse and refuse in name:
+    sys.exit(f"refused {name}")
+with open(source, "rb") as read, open(target, "wb") as write:
+    write.write(read.read() + text.encode())
+"""
+
 
 @dataclass
 class Outcome:
@@ -106,3 +136,19 @@ def make_images(folder: Path, names: Sequence[str]) -> None:
     folder.mkdir(parents=True)
     for number, name in enumerate(names):
         tifffile.imwrite(folder / name, np.full((8, 8), number + len(name), np.uint8))
+
+
+@pytest.fixture
+def tools(tmp_path: Path, config: Path) -> Path:
+    folder = tmp_path / "tools"
+    (folder / "test-data").mkdir(parents=True)
+    (folder / "stamp.xml").write_text(WRAPPER.format(version="1.0.0", tested="seen"))
+    (folder / "stamp2.xml").write_text(
+        WRAPPER.format(version="1.10.0", tested="seen").replace(">copies", ">newly copies")
+    )
+    (folder / "stamp.py").write_text(SCRIPT)
+    (folder / "test-data" / "a.tif").write_bytes(b"II*\0")
+    document = json.loads(config.read_text())
+    document["process"] = {"service": "LOCAL", "xml_dirs": [str(folder)]}
+    config.write_text(json.dumps(document))
+    return folder
