@@ -14,6 +14,7 @@ from bioimageit_core.core.exceptions import ConfigError, RunnerExecError
 from bioimageit_core.core.wrappers import read_wrapper
 from bioimageit_core.plugins.contracts import LocksEnvironment, RunnerService, RunsCommands
 from bioimageit_core.plugins.environments import sha256_of
+from bioimageit_core.plugins.pyenv import pyenv_pythons
 from bioimageit_core.plugins.runner_uv import UvRunnerService, UvRunnerServiceBuilder
 
 GALAXY = """<tool id="stamp" name="Stamp" version="1.0" profile="22.05">
@@ -158,6 +159,41 @@ def test_a_version_stands_for_those_that_begin_with_it(runner, requiring, wheels
     runner.set_up(requiring("numpy", version="9.9"))
 
     assert "numpy==9.9.1" in next((tmp_path / "envs").glob("uv-*/lock.txt")).read_text()
+
+
+def test_a_release_that_is_not_there_is_replaced_by_the_next_where_that_is_asked_for(
+    runner, requiring, wheels, tmp_path, caplog
+) -> None:
+    wheels("numpy", "9.10.0", {"numpy/__init__.py": "__version__ = '9.10.0'\n"})
+    tool = requiring("numpy", version="9.8")
+
+    with pytest.raises(RunnerExecError, match=r"near_versions"):
+        runner.set_up(tool)
+    near = runner.with_near_versions()
+    finished = near.run_command(
+        tool, Command(["python", "-c", "import numpy; print(numpy.__version__)"], str(tmp_path))
+    )
+
+    assert finished.stdout == "9.9.1\n"
+    assert near.replaced(tool) == ["numpy==9.9.1 instead of numpy==9.8.*"]
+    assert "numpy==9.9.1 instead of numpy==9.8.*" in caplog.text
+    assert near.environment(tool).lock.splitlines()[1] == "# instead of numpy==9.8.*: numpy==9.9.1"
+
+
+def test_a_release_that_is_there_is_taken_as_it_is_also_where_others_would_do(runner, requiring) -> None:
+    near = runner.with_near_versions()
+    assert near.replaced(requiring("numpy", version="9.9")) == []
+
+
+def test_pythons_that_pyenv_keeps_are_found(tmp_path, monkeypatch) -> None:
+    for name in ("3.9.18", "3.10.2", "3.14.0rc1", "pypy3.9-7.3"):
+        python = tmp_path / "versions" / name / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text("")
+        python.chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+
+    assert [version for _, version in pyenv_pythons()] == ["3.10.2", "3.9.18"]
 
 
 def test_what_cannot_be_found_is_said_in_uvs_words(runner, requiring) -> None:

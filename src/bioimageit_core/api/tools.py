@@ -69,6 +69,7 @@ class ToolRequests(Services):
         workers: int = 1,
         timeout: float = 600.0,
         keep_dir: str = "",
+        near_versions: bool = False,
         on_result: Callable[[ToolTestResult], None] | None = None,
     ) -> ToolTestReport:
         """Run the ``<tests>`` of wrappers, and verify what the tools write.
@@ -88,6 +89,9 @@ class ToolRequests(Services):
             Seconds that one test may take, where it does not say so itself.
         keep_dir
             A directory that the tests' job directories are kept in; empty to remove them.
+        near_versions
+            Whether a release that is for no Python of this machine is replaced by the next later one that is, where the
+            runner can do so (UV); each result tells of it.
         on_result
             Is told of each result as it comes.
 
@@ -105,6 +109,13 @@ class ToolRequests(Services):
             runner = self.runner_service
         elif environment.isalnum() and environment != "current" and not os.path.isdir(environment):
             runner = self.runner_named(environment.upper())
+        if near_versions:
+            from bioimageit_core.core.exceptions import ToolsServiceError
+
+            with_near_versions = getattr(runner, "with_near_versions", None)
+            if with_near_versions is None:
+                raise ToolsServiceError("other releases than those required are taken by the runner UV alone")
+            runner = with_near_versions()
         return run_tool_tests(
             paths,
             runner=runner,

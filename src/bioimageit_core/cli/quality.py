@@ -69,7 +69,8 @@ def run_tests(request: Request, paths: Sequence[str], as_json: bool, **options: 
 def _show_result(result: ToolTestResult) -> None:
     what = f"{result.tool} {result.number}" if result.number else result.tool
     reason = f": {result.reason}" if result.reason else f"  ({result.seconds:.1f} s)"
-    show_text(f"{result.status:5} {what}{reason}")
+    note = f"  [{result.note}]" if result.note else ""
+    show_text(f"{result.status:5} {what}{reason}{note}")
     if result.status in ("fail", "error"):
         for line in result.stderr.strip().splitlines()[-_SHOWN_LINES:]:
             show_text(f"      {line}")

@@ -93,7 +93,9 @@ def lint(
 @app.command(
     "test",
     epilog=examples(
-        "tools test my_tool.xml", "tools test my_tool.xml --environment uv", "tools test ./tools --workers 2 --json"
+        "tools test my_tool.xml",
+        "tools test my_tool.xml --environment uv",
+        "tools test ./tools --environment uv --near-versions --json",
     ),
 )
 def run_tests(
@@ -112,6 +114,13 @@ def run_tests(
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="How many tests at a time.")] = 1,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="What one test may take.")] = 600.0,
     keep: Annotated[str, typer.Option("--keep", metavar="FOLDER", help="Keep the folders that the tests ran in.")] = "",
+    near_versions: Annotated[
+        bool,
+        typer.Option(
+            "--near-versions",
+            help="With uv: where a required release is for no Python of this machine, take the next later one.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the tests that wrappers bring, and compare what the tools write with what is expected.
@@ -129,6 +138,7 @@ def run_tests(
         workers=workers,
         timeout=timeout,
         keep_dir=keep,
+        near_versions=near_versions,
     )
     if status:
         raise typer.Exit(int(status))

@@ -59,6 +59,7 @@ class Outcome:
     command: str = ""
     stdout: str = ""
     stderr: str = ""
+    note: str = ""
 
 
 @dataclass
@@ -143,7 +144,14 @@ def _run_in(
         problems.append(f"its stderr ends: {ended.stderr.strip()[-1000:]}")
     if case.expect_test_failure:
         problems = [] if problems else ["everything is as expected, although its test is expected to fail"]
-    return Outcome(tuple(problems), time.monotonic() - started, command, ended.stdout, ended.stderr)
+    seconds = time.monotonic() - started
+    return Outcome(tuple(problems), seconds, command, ended.stdout, ended.stderr, _note(execution.runner, tool))
+
+
+def _note(runner: Any, tool: Tool) -> str:
+    """Say what a runner took instead of what a tool requires; only some runners do so."""
+    replaced = getattr(runner, "replaced", None)
+    return ", ".join(replaced(tool)) if replaced is not None else ""
 
 
 def _prepared(definition: Definition, state: State, job_dir: str) -> tuple[Call, str]:

@@ -32,6 +32,8 @@ class ToolTestResult:
         ``'skip'``: it needs what there is not here.
     reason
         Why it did not pass; several reasons are joined by ``; ``.
+    note
+        What was not as the wrapper requires it, such as the releases of packages.
     """
 
     path: str
@@ -43,6 +45,7 @@ class ToolTestResult:
     command: str = ""
     stdout: str = ""
     stderr: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ def _running(definition: Definition, case: TestCase, execution: Execution) -> Ca
             outcome.command,
             outcome.stdout[-4000:],
             outcome.stderr[-4000:],
+            outcome.note,
         )
 
     return run

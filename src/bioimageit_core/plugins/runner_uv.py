@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -17,7 +18,9 @@ from bioimageit_core.core.command import Command, Finished, failure_of
 from bioimageit_core.core.exceptions import RunnerExecError
 from bioimageit_core.plugins.environment_runner import EnvironmentRunner, as_list, clean_environment
 from bioimageit_core.plugins.environments import Environment, Recipe
+from bioimageit_core.plugins.near_versions import near_requirements, replaced_in, told_as_replaced
 from bioimageit_core.plugins.process import run_process
+from bioimageit_core.plugins.pyenv import pyenv_pythons
 from bioimageit_core.plugins.pypi_names import PyPIRequirements, check_names, pypi_requirements
 from bioimageit_core.plugins.tool_requirements import packages_of
 
@@ -27,7 +30,12 @@ plugin_info = {"name": "UV", "type": "runner", "builder": "UvRunnerServiceBuilde
 
 logger = logging.getLogger(__name__)
 
+_OLDEST = (3, 8)  # what is tried unasked
 _SECONDS = 3600.0  # the longest that installing may take
+_NO_RELEASE = (
+    "; where a release is for no Python of this machine, install one that it is for, or take the next release that "
+    "there is (near_versions, or bioimageit tools test --near-versions)"
+)
 _GET_UV = "install it (pip install uv, or see https://docs.astral.sh/uv), or choose another runner"
 # what nobody wants to see compiled while an environment is made
 _COMPILED = (
@@ -53,12 +61,20 @@ class UvRunnerServiceBuilder:
         packages: Mapping[str, str] | None = None,
         python: str = "",
         env: Mapping[str, str] | None = None,
+        near_versions: bool = False,
         **_ignored: Any,
     ) -> UvRunnerService:
         """Give the service; its options count the first time."""
         if self._instance is None:
             self._instance = UvRunnerService(
-                env_dir, index_url, as_list(find_links), bool(offline), packages or {}, str(python), env
+                env_dir,
+                index_url,
+                as_list(find_links),
+                bool(offline),
+                packages or {},
+                str(python),
+                env,
+                bool(near_versions),
             )
         return self._instance
 
@@ -85,6 +101,9 @@ class UvRunnerService(EnvironmentRunner):
         machine has it, else the version that runs this library.
     env
         Environment variables that every command gets.
+    near_versions
+        Whether a release that is for no Python of this machine is replaced by the next later one that is; the lock
+        tells of it.
     """
 
     def __init__(
@@ -96,6 +115,7 @@ class UvRunnerService(EnvironmentRunner):
         packages: Mapping[str, str] | None = None,
         python: str = "",
         env: Mapping[str, str] | None = None,
+        near_versions: bool = False,
     ) -> None:
         super().__init__(env_dir, env)
         self.index_url = index_url
@@ -103,12 +123,26 @@ class UvRunnerService(EnvironmentRunner):
         self.offline = offline
         self.packages = check_names(packages or {})
         self.python = python
+        self.near_versions = near_versions
+
+    def with_near_versions(self) -> UvRunnerService:
+        """Give the same runner, but one that takes other releases where it must."""
+        other = copy.copy(self)
+        other.near_versions = True
+        return other
+
+    def replaced(self, tool: Tool) -> list[str]:
+        """Say which releases a tool's environment has instead of those that it requires."""
+        made = self.environment(tool)
+        return [] if made is None else replaced_in(made.lock)
 
     def recipe(self, tool: Tool) -> Recipe:
         asked = self._asked(tool)
         python = self.python or asked.python
         running = platform.python_version()
         circumstances = (f"python {python}", f"running {running}", self.index_url, *self.find_links)
+        if self.near_versions:
+            circumstances = (*circumstances, "near versions")
         return Recipe(
             "uv", (*asked.requirements, *(f"{name} (from the path)" for name in asked.programs)), circumstances
         )
@@ -137,7 +171,7 @@ class UvMaker:
         written = ["--generate-hashes", "--no-header", "--no-annotate", "--output-file", str(solved)]
         compile_ = ["pip", "compile", *written, *self._sources(), str(wanted)]
         no_build = [part for name in _COMPILED for part in ("--only-binary", name)]
-        chosen = ("", "")
+        chosen, told = ("", ""), ""
         for python in self._pythons():
             chosen = chosen if chosen[0] else python
             # old releases are built for old interpreters alone
@@ -145,9 +179,27 @@ class UvMaker:
                 chosen = python
                 break
         else:
-            self._uv([*compile_, "--python", chosen[0]], scratch)
+            told = self._near(wanted, chosen[0], scratch) if self._runner.near_versions else ""
+            self._uv([*compile_, *no_build, "--python", chosen[0]], scratch, "" if told else _NO_RELEASE)
         programs = "".join(f"# {name} from the path\n" for name in self._asked.programs)
-        return f"# python {chosen[1]}\n{programs}{solved.read_text('utf-8')}"
+        return f"# python {chosen[1]}\n{programs}{told}{solved.read_text('utf-8')}"
+
+    def _near(self, wanted: Path, python: str, scratch: Path) -> str:
+        """Ask for releases that there are instead; give what a lock says of it, nothing where there are none."""
+        one = scratch / "one.in"
+
+        def solve(requirement: str, is_lowest: bool) -> str:
+            one.write_text(f"{requirement}\n", "utf-8")
+            flags = ["--no-deps", "--no-header", "--no-annotate", "--only-binary", ":all:", "--python", python]
+            flags += ["--resolution", "lowest"] if is_lowest else []
+            return self._try(["pip", "compile", *flags, *self._sources(), str(one)], scratch).stdout.strip()
+
+        near = near_requirements(self._asked.requirements, solve)
+        told = told_as_replaced(self._asked.requirements, near)
+        if told:
+            logger.warning("%s: %s", self._what, ", ".join(replaced_in(told)))
+            wanted.write_text("".join(f"{line}\n" for line in near), "utf-8")
+        return told
 
     def accepts(self, lock: str) -> bool:
         return self._python_of(lock) is not None
@@ -208,35 +260,36 @@ class UvMaker:
         path = self._try(search, Path(os.getcwd())).stdout.strip()
         code = "import platform; print(platform.python_version())"
         if not path:
-            return None
-        told = run_process(Command([path, "-I", "-c", code], os.getcwd(), timeout=60), environment=clean_environment())
-        return (path, told.stdout.strip()) if told.exit_status == 0 else None
+            return next((item for item in pyenv_pythons() if f"{item[1]}.".startswith(f"{wanted}.")), None)
+        said = run_process(Command([path, "-I", "-c", code], os.getcwd(), timeout=60), environment=clean_environment())
+        return (path, said.stdout.strip()) if said.exit_status == 0 else None
 
     def _others(self, running: str) -> list[tuple[str, str]]:
         """List the newest of each other CPython that uv finds here, the newest first; pre-releases are left out."""
         listing = ["python", "list", "--only-installed", "--offline", "--output-format", "json"]
-        told = self._try(listing, Path(os.getcwd()))
+        listed = self._try(listing, Path(os.getcwd()))
         try:
-            found = json.loads(told.stdout) if told.exit_status == 0 else []
+            found = json.loads(listed.stdout) if listed.exit_status == 0 else []
         except ValueError:
-            return []
-        others: dict[tuple[int, ...], tuple[str, str]] = {}
+            found = []
+        others = {tuple(int(part) for part in item[1].split(".")): item for item in pyenv_pythons()}
         for item in found:
             version, path = str(item["version"]), str(item["path"])
             if item.get("implementation") == "cpython" and version.replace(".", "").isdigit():
-                others.setdefault(tuple(int(part) for part in version.split(".")), (path, version))
+                others[tuple(int(part) for part in version.split("."))] = (path, version)
         newest: dict[tuple[int, ...], tuple[str, str]] = {}
-        for numbers in sorted(others, reverse=True):
+        for numbers in sorted((item for item in others if item >= _OLDEST), reverse=True):
             newest.setdefault(numbers[:2], others[numbers])
         newest.pop(tuple(int(part) for part in running.split(".")[:2] if part.isdigit()), None)
         return list(newest.values())
 
-    def _uv(self, arguments: Sequence[str], cwd: Path) -> None:
+    def _uv(self, arguments: Sequence[str], cwd: Path, hint: str = "") -> None:
         finished = self._try(arguments, cwd)
         if finished.exit_status != 0:
             command = Command(["uv", *arguments], str(cwd))
             said = " ".join(finished.stderr.split())[-1500:]
-            reason = f"its environment cannot be made: {said or finished.reason}" if said or finished.reason else ""
+            why = said or finished.reason
+            reason = f"its environment cannot be made: {why}{hint}" if why else ""
             error = failure_of(command, finished, reason)
             raise RunnerExecError(f"{self._what}: {reason or error}", command.argv, finished.exit_status, error.stderr)
 
