@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def installed(chromium: Any, tmp_path: Path) -> Path:  # noqa: ARG001 - where there is none, nothing is built
+def installed(chromium: Any, tmp_path: Path) -> Path:
     """Build the wheel and install it alone into an environment that finds what it depends on in ours."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=300)
