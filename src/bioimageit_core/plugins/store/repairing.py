@@ -36,6 +36,8 @@ class Repairer:
         self._journal = journal
         self._layout = layout
         self._formats = formats
+        self._told: dict[str, dict[str, Any]] = {}
+        self._pairs: dict[str, dict[str, Any]] = {}
 
     def repair(self) -> Iterator[str]:
         """Make hold what can be made to hold, and say what was done."""
@@ -44,6 +46,7 @@ class Repairer:
         for _ in range(_PASSES):  # what one repair uncovers the next one mends
             checker = Checker(self._documents, self._listings, self._journal, self._layout)
             found = [finding for finding in checker.check(content=False) if finding.repairable]
+            self._read_journal({finding.uri for finding in found if finding.kind == "orphan file"})
             done = [said for finding in found if (said := self._mend(finding))]
             yield from done
             if not done:
@@ -96,7 +99,7 @@ class Repairer:
 
     def _take_file(self, uri: str) -> str:
         """Describe a file of the raw dataset; one in another, of which nobody knows how it was made, goes."""
-        told = self._told_of(uri)
+        told = self._told.get(uri)
         lost = join(self._layout.root, str(told["md"])) if told else ""
         if parent(uri) == join(self._layout.root, DATA):
             return self._describe(uri, told)
@@ -108,14 +111,24 @@ class Repairer:
         dataset = self._listings.read(join(parent(md_uri), PROCESSED_DATASET))
         return any(item.md_uri == md_uri for item in dataset.uris)
 
-    def _told_of(self, uri: str) -> dict[str, Any] | None:
-        """Return the journal's last word on a file."""
+    def _read_journal(self, files: set[str]) -> None:
+        """Find its last words on files that no document describes, and the annotations of their data."""
+        self._told, self._pairs = {}, {}
+        if not files:
+            return
         lines, _ = self._journal.read(self._layout)
-        told = None
         for line in lines:
-            if isinstance(line.get("file"), str) and join(self._layout.root, line["file"]) == uri and line.get("uuid"):
-                told = line
-        return told
+            uri = join(self._layout.root, line["file"]) if isinstance(line.get("file"), str) else ""
+            if uri in files and line.get("uuid"):
+                self._told[uri] = line
+        self._pairs = {str(told["md"]): {} for told in self._told.values()}
+        lines, _ = self._journal.read(self._layout)
+        for line in lines:
+            md = str(line.get("md"))
+            if md in self._pairs and isinstance(line.get("new"), dict):
+                fields = line.get("op") == "update"
+                new = {k.removeprefix(_PAIRS): v for k, v in line["new"].items() if not fields or k.startswith(_PAIRS)}
+                self._pairs[md].update(new)
 
     def _describe(self, uri: str, told: dict[str, Any] | None) -> str:
         """Write a document for a file; with the identity and the annotations that it had, if the journal knows them."""
@@ -130,21 +143,11 @@ class Repairer:
         if told and is_lost:
             data.uuid, data.author = str(told["uuid"]), str(told.get("who", ""))
             data.date = str(told.get("t", ""))[:10] or data.date
-            data.key_value_pairs = self._annotations(str(told["md"]))
+            pairs = self._pairs[str(told["md"])]
+            data.key_value_pairs = {key: value for key, value in pairs.items() if value is not None}
         self._documents.create(data)
         about = (self._layout, "adopt", data.md_uri, data.uuid, uri, self._files.digest(uri))
         self._journal.append(self._layout, [self._journal.content(*about)])
         if data.uuid not in listing.uuids:
             self._listings.add(listing, [Container(data.md_uri, data.uuid)], [name_of(uri)])
         return f"described {uri}" + (f", as {data.uuid} again" if is_lost else "")
-
-    def _annotations(self, md: str) -> dict[str, Any]:
-        """Return the annotations of a data as the journal tells them."""
-        pairs: dict[str, Any] = {}
-        lines, _ = self._journal.read(self._layout)
-        for line in lines:
-            if line.get("md") == md and isinstance(line.get("new"), dict):
-                fields = line["op"] == "update"
-                new = {k.removeprefix(_PAIRS): v for k, v in line["new"].items() if not fields or k.startswith(_PAIRS)}
-                pairs.update(new)
-        return {key: value for key, value in pairs.items() if value is not None}
