@@ -13,9 +13,11 @@ from bioimageit_core.plugins.pages import DataPage
 
 if TYPE_CHECKING:
     from bioimageit_core.containers import Data, DatasetInfo, Experiment
+    from bioimageit_core.plugins.abilities import PagesData
 
 __all__ = ["PagingRequests"]
 
+_MOST_READ = 1000  # data at once, of those that are not shown
 _KEPT = 16  # selections that are remembered between two pages
 
 
@@ -53,12 +55,18 @@ class PagingRequests(Services):
             The experiment has no such dataset.
         """
         from bioimageit_core.plugins.abilities import PagesData
+        from bioimageit_core.plugins.structure import takes
 
         info = _info_of(experiment, dataset_name)
         service = self.data_service
-        limit, offset = max(limit, 1), max(offset, 0)
+        limit, offset = max(limit, 1), max(offset, 0)  # services may be older than offsets
         if isinstance(service, PagesData):
-            return service.query_page(Container(info.url, info.uuid), query, origin_output_name, cursor, limit, offset)
+            asked = (Container(info.url, info.uuid), query, origin_output_name)
+            if not offset:
+                return service.query_page(*asked, cursor, limit)
+            if takes(service.query_page, 6):
+                return service.query_page(*asked, cursor, limit, offset)
+            return _read_past(service, asked, cursor, limit, offset)
         return self._remembered_page(info, (info.url, query, origin_output_name), cursor, limit, offset)
 
     def list_values(self, experiment: Experiment, key: str, prefix: str = "", limit: int = 100) -> list[str]:
@@ -120,3 +128,14 @@ def _info_of(experiment: Experiment, name: str) -> DatasetInfo:
     if name == "data":
         return experiment.raw_dataset
     raise NotFoundError("dataset", f"{name} in experiment {experiment.name}")
+
+
+def _read_past(service: PagesData, asked: tuple[Container, str, str], cursor: str, limit: int, offset: int) -> DataPage:
+    """Ask a service that cannot skip: what stands before is read, and left."""
+    while offset > 0:
+        page = service.query_page(*asked, cursor, min(offset, _MOST_READ))
+        offset -= len(page.data)
+        cursor = page.cursor
+        if not cursor or not page.data:
+            return DataPage([], "", None)
+    return service.query_page(*asked, cursor, limit)

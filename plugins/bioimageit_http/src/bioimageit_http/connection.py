@@ -17,6 +17,7 @@ from bioimageit_core.core.exceptions import (
     DataQueryError,
     DataServiceError,
     DocumentError,
+    FormatError,
     InvalidNameError,
     NotFoundError,
     UnsupportedError,
@@ -153,6 +154,8 @@ def _error_of(response: httpx.Response, what: str, uri: str) -> BioImageITError:
     if kind == "InvalidNameError":
         name, _, reason = detail.partition(": ")
         return InvalidNameError(*_name_of(name), reason or detail)
+    if kind == "FormatError":
+        return FormatError(detail)
     if kind == "DocumentError":
         return DocumentError(uri, detail)
     return DataServiceError(detail)

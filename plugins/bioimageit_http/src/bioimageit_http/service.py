@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from bioimageit_core.plugins.contracts import DataService
 from bioimageit_core.plugins.pages import DataPage
 from bioimageit_http.connection import API, Connection
 from bioimageit_http.files import download, upload
+from bioimageit_http.places import Places
 from bioimageit_http.records import Records
 
 if TYPE_CHECKING:
@@ -58,12 +57,12 @@ class HttpMetadataService(DataService):
         self._connection = connection
         self._records = Records(f"{connection.url}{API}")
         self._formats: FormatTable | None = None
-        self._place = ""
+        self._places = Places()
 
     def close(self) -> None:
         """Let the connections go."""
         self._connection.close()
-        shutil.rmtree(self._place, ignore_errors=True) if self._place else None
+        self._places.close()
 
     def use_formats(self, formats: FormatTable) -> None:
         """Take the extensions of results from this table."""
@@ -193,7 +192,7 @@ class HttpMetadataService(DataService):
         self._formats = self._formats or load_formats()
         extension = self._formats.get(processed_data.format).extension
         file = storable_name(f"{name}.{extension}" if extension else name)
-        processed_data.uri = os.path.join(tempfile.mkdtemp(dir=self._folder()), file)
+        processed_data.uri = os.path.join(self._places.new(), file)
         return processed_data
 
     def create_data(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
@@ -203,15 +202,14 @@ class HttpMetadataService(DataService):
         file, is_zip = upload(self._connection, path)
         zipped = "true" if is_zip else "false"
         made = self._made("POST", "/service/results", {**body, "file": file}, ProcessedData, zip=zipped)
-        if self._place and os.path.dirname(os.path.dirname(os.path.abspath(path))) == self._place:
-            shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+        self._places.remove(os.path.dirname(path))
         return made  # type: ignore[no-any-return]
 
     # Files
 
     def get_data_uri(self, data: Data) -> str:
         """Give a local copy of the data; it is removed after a run."""
-        return self.download_data(data.md_uri, tempfile.mkdtemp(dir=self._folder()))
+        return self._places.copy(lambda folder: self.download_data(data.md_uri, folder))
 
     def download_data(self, md_uri: str, destination: str) -> str:
         """Write the data into the file `destination`, or into the directory under its own name; return its path."""
@@ -220,11 +218,6 @@ class HttpMetadataService(DataService):
     def needs_cleanning(self) -> bool:
         """Say that local copies are to be removed after a run."""
         return True
-
-    def _folder(self) -> str:
-        if not self._place:
-            self._place = tempfile.mkdtemp(prefix="bioimageit-http-")
-        return self._place
 
     # Queries, annotations and their history
 
