@@ -297,3 +297,10 @@ def test_a_tool_is_executed_by_its_full_name_too(request_: Request, images: Path
     assert written == {"o": [str(tmp_path / "o.tif")]}
     with pytest.raises(ToolNotFoundError, match="no tool 'nothing'"):
         request_.exec("nothing")
+
+
+def test_other_releases_than_those_required_are_taken_by_uv_alone(request_: Request, tools: dict[str, Any]) -> None:
+    with pytest.raises(ToolsServiceError, match="runner UV alone"):
+        request_.test_tools(tools["xml_dirs"], near_versions=True)
+
+    assert request_.test_tools(tools["xml_dirs"], environment="uv", near_versions=True).is_ok

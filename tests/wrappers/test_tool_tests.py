@@ -257,6 +257,15 @@ def test_a_runner_executes_the_tests(tmp_path: Path) -> None:
     assert runner.calls == ["set_up", "exec", "tear_down"]
 
 
+def test_what_a_runner_took_instead_of_what_is_required_is_in_the_report(tmp_path: Path) -> None:
+    runner = PublishedRunner()
+    runner.replaced = lambda tool: [f"a==2 instead of a==1 for {tool.id}"]  # type: ignore[attr-defined]
+    report = run_tool_tests([_wrapper(tmp_path, "true", "<test/>")], runner=runner)
+
+    assert report.results[0].note == "a==2 instead of a==1 for t"
+    assert report.as_dict()["results"][0]["note"] == report.results[0].note
+
+
 def test_a_runner_that_cannot_execute_is_an_error_not_a_failure(tmp_path: Path) -> None:
     runner = PublishedRunner(fails=True)
     (result,) = run_tool_tests([_wrapper(tmp_path, "true", "<test/>")], runner=runner).results

@@ -30,7 +30,7 @@ plugin_info = {"name": "UV", "type": "runner", "builder": "UvRunnerServiceBuilde
 
 logger = logging.getLogger(__name__)
 
-_OLDEST = (3, 8)  # what is tried unasked
+_OLDEST = (3, 7)  # what is tried unasked
 _SECONDS = 3600.0  # the longest that installing may take
 _NO_RELEASE = (
     "; where a release is for no Python of this machine, install one that it is for, or take the next release that "
@@ -190,7 +190,16 @@ class UvMaker:
 
         def solve(requirement: str, is_lowest: bool) -> str:
             one.write_text(f"{requirement}\n", "utf-8")
-            flags = ["--no-deps", "--no-header", "--no-annotate", "--only-binary", ":all:", "--python", python]
+            flags = [
+                "--no-deps",
+                "--no-strip-extras",
+                "--no-header",
+                "--no-annotate",
+                "--only-binary",
+                ":all:",
+                "--python",
+                python,
+            ]
             flags += ["--resolution", "lowest"] if is_lowest else []
             return self._try(["pip", "compile", *flags, *self._sources(), str(one)], scratch).stdout.strip()
 
