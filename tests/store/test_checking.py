@@ -167,6 +167,33 @@ def test_a_document_that_was_lost_is_written_again_with_its_identity_and_annotat
     assert again["a.tif"].md_uri == data[0].md_uri
 
 
+def test_what_is_imported_does_not_take_the_place_of_what_was_lost(
+    home: Any, experiment: Experiment, data: list[RawData], found: Any, import_all: Any, sources: Path
+) -> None:
+    os.unlink(data[0].uri)
+    os.unlink(data[0].md_uri)
+
+    import_all(sources, by=home.make())
+
+    assert found() == [("missing document", "a.md.json")]
+    uris = [item.md_uri for item in home.make().get_dataset(experiment.raw_dataset.url).uris]
+    assert len(uris) == len(set(uris)) == len(data) + 1
+
+
+def test_a_document_that_is_listed_twice_is_told_and_listed_once(
+    experiment: Experiment, data: list[RawData], found: Any, repair: Any, listed: Any, home: Any
+) -> None:
+    place = Path(experiment.raw_dataset.url)
+    dataset = json.loads(place.read_text())
+    dataset["urls"].insert(0, {"uuid": "another", "url": "a.md.json"})
+    place.write_text(json.dumps(dataset))
+
+    assert found() == [("listed twice", "a.md.json")]
+    assert repair() == [f"listed {data[0].md_uri} once"]
+    assert found() == []
+    assert [each.uuid for each in listed(home.make())] == [each.uuid for each in data]
+
+
 def test_a_result_whose_document_was_lost_stays_and_is_told(mask: ProcessedData, found: Any, repair: Any) -> None:
     Path(mask.md_uri).unlink()
     before = found()

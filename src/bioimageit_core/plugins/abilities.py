@@ -182,7 +182,7 @@ class Finding:
     ----------
     kind
         ``missing file``, ``missing document``, ``unreadable document``, ``unreadable file``, ``swapped document``,
-        ``orphan document``, ``orphan file``, ``orphan dataset``, ``checksum`` or ``leftover``.
+        ``orphan document``, ``orphan file``, ``orphan dataset``, ``listed twice``, ``checksum`` or ``leftover``.
     uri
         What it is about.
     repairable

@@ -42,6 +42,8 @@ class _Folder:
     listed: dict[str, str]
     unsaid: list[str]
     """Names that no document can say."""
+    twice: dict[str, list[str]]
+    """Documents that are listed more than once, with what they are listed as."""
 
     @property
     def documents(self) -> list[str]:
@@ -118,7 +120,7 @@ class Checker:
         try:
             found = self._files.names(parent(md_uri))
             names = frozenset(filter(is_text, found))
-            listed = {item.md_uri: item.uuid for item in self._listings.read(md_uri).uris}
+            items = self._listings.read(md_uri).uris
             self._documents.read(Dataset, md_uri)
         except (FileNotFoundError, NotFoundError):
             return Finding("missing document", md_uri, "the dataset's list is not there")
@@ -126,7 +128,13 @@ class Checker:
             return Finding("unreadable document", md_uri, str(error))
         except OSError as error:
             raise guarded(error, f"check {md_uri!r}") from error
-        return _Folder(md_uri, names, listed, sorted(set(found) - names))
+        listed: dict[str, str] = {}
+        twice: dict[str, list[str]] = {}
+        for item in items:
+            if item.md_uri in listed:
+                twice.setdefault(item.md_uri, [listed[item.md_uri]]).append(item.uuid)
+            listed[item.md_uri] = item.uuid
+        return _Folder(md_uri, names, listed, sorted(set(found) - names), twice)
 
     def _unlisted(self, listed: set[str]) -> Iterator[Finding]:
         """Look for folders that are datasets and that the experiment does not know, and for work left over."""
@@ -163,6 +171,9 @@ class Checker:
                     held += seen.held
                     yield from seen.findings
             checked.remember(held)
+        for md_uri, uuids in folder.twice.items():
+            why = f"listed {len(uuids)} times in {name_of(folder.md_uri)}, as {', '.join(uuids)}"
+            yield Finding("listed twice", md_uri, why, repairable=True)
         for name in folder.unsaid:
             uri = join(parent(folder.md_uri), name).encode(errors="backslashreplace").decode()
             yield Finding("orphan file", uri, "its name is not UTF-8, so that no document can name it: rename it")

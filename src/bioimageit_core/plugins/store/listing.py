@@ -87,9 +87,12 @@ class Listings:
         layout = Layout.of_record(md_uri)
         signature = self._files.signature(md_uri)
         if anew or signature != listing.signature or signature is None:
-            listing.uuids = {item.uuid for item in self._documents.read(Dataset, md_uri).uris}
+            listed = self._documents.read(Dataset, md_uri).uris
+            listing.uuids = {item.uuid for item in listed}
             listing.written, listing.signature = len(listing.uuids), signature
-            listing.names |= set(map(folded, self._files.names(parent(md_uri))))
+            names = set(self._files.names(parent(md_uri)))
+            names.update(name_of(item.md_uri) for item in listed)  # of a document that was lost, too
+            listing.names |= set(map(folded, names))
             listing.position = ""
         log, listing.position = self._files.read_log(layout.pending(md_uri), listing.position)
         for item in _waiting(log, md_uri):

@@ -60,6 +60,8 @@ class Repairer:
         if finding.kind == "orphan document":
             self._list(uri)
             return f"listed {uri}"
+        if finding.kind == "listed twice":
+            return self._list_once(uri)
         if finding.kind == "orphan dataset":
             return self._list_dataset(uri)
         if finding.kind == "orphan file":
@@ -80,6 +82,24 @@ class Repairer:
         uuid = self._documents.load(md_uri).get("uuid", "")
         listing = self._listings.open(join(directory, document))
         self._listings.add(listing, [Container(md_uri, uuid)], [name_of(md_uri)])
+
+    def _list_once(self, md_uri: str) -> str:
+        """Keep one entry for a document: the one with its identity, where there is such a one."""
+        directory = parent(md_uri)
+        document = next(name for name in (RAW_DATASET, PROCESSED_DATASET) if self._files.exists(join(directory, name)))
+        listing, url = join(directory, document), name_of(md_uri)
+        uuid = self._documents.load(md_uri).get("uuid", "") if self._files.exists(md_uri) else ""
+        self._listings.flush(listing)
+
+        def with_one(dataset: Document) -> Document:
+            links = [link for link in dataset["urls"] if link.get("url") == url]
+            kept = next((link for link in links if link.get("uuid") == uuid), links[0])
+            dataset["urls"] = [link for link in dataset["urls"] if link is kept or link.get("url") != url]
+            return dataset
+
+        self._documents.edit(listing, with_one, self._layout.temp, "dataset")
+        self._listings.forget(listing)
+        return f"listed {md_uri} once"
 
     def _list_dataset(self, md_uri: str) -> str:
         dataset = self._documents.load(md_uri, "dataset")
