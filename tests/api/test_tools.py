@@ -304,3 +304,34 @@ def test_other_releases_than_those_required_are_taken_by_uv_alone(request_: Requ
         request_.test_tools(tools["xml_dirs"], near_versions=True)
 
     assert request_.test_tools(tools["xml_dirs"], environment="uv", near_versions=True).is_ok
+
+
+LISTS = """<tool id="lists" name="Lists what it wrote" version="1.0" profile="21.05">
+    <command><![CDATA[
+        echo m > '$main' && echo a,b > two.csv && cp '$said' galaxy.json
+    ]]></command>
+    <configfiles><configfile name="said">{"main": {"name": "Renamed", "ext": "csv"},
+        "many": {"elements": [{"name": "second", "filename": "two.csv", "ext": "csv"}]}}</configfile></configfiles>
+    <inputs><param name="i" type="data" format="tiff"/></inputs>
+    <outputs>
+        <data name="main" format="txt"/>
+        <collection name="many" type="list"><discover_datasets from_provided_metadata="true"/></collection>
+    </outputs>
+</tool>"""
+
+
+def test_what_a_tool_says_itself_of_its_outputs_is_recorded(
+    request_: Request, images: Path, tools: dict[str, Any]
+) -> None:
+    wrapper = Path(tools["xml_dirs"][0], "lists.xml")
+    wrapper.write_text(LISTS)
+    experiment = request_.create_experiment("lists")
+    request_.import_data(experiment, str(images / "p1_a_3.tif"), "a", "ada", "imagetiff")
+    job = Job(experiment, request_.get_tool_from_uri(str(wrapper)))
+    job.set_input("i", "data", "")
+    job.set_output_dataset_name("out")
+
+    request_.run(job)
+
+    found = {(data.output["name"], data.output["label"], data.format) for data in request_.query(experiment, "out")}
+    assert found == {("main", "Renamed", "tablecsv"), ("many", "second", "tablecsv")}

@@ -301,6 +301,8 @@ class Executor:
             _remove_staged("" if data.uri == file.path else data.uri)
             data.format = _known(file.format)
             self.staging.place(data, job_dir)
+        if file.label:
+            data.set_output(file.name, file.label)  # some tools say only now what they call it
         if os.path.abspath(file.path) != os.path.abspath(data.uri):
             os.makedirs(os.path.dirname(data.uri), exist_ok=True)
             shutil.move(file.path, data.uri)
