@@ -256,7 +256,10 @@ def test_a_release_for_another_python_gets_one_that_is_here(said, uv, wheels, re
     show = [uv, "python", "list", "--only-installed", "--output-format", "json", "--offline"]
     installed = json.loads(subprocess.run(show, capture_output=True, text=True, check=True).stdout)
     versions = {item["version"] for item in installed if item["implementation"] == "cpython"}
-    other = next((v for v in sorted(versions) if v.replace(".", "").isdigit() and v[:4] != sys.version[:4]), None)
+    versions |= {version for _, version in pyenv_pythons()}
+    # a newer one: uv asks what a release needs at least, not at most
+    others = [v for v in versions if v.replace(".", "").isdigit() and int(v.split(".")[1]) > sys.version_info[1]]
+    other = max(others, default=None, key=lambda version: int(version.split(".")[1]))
     if other is None:
         pytest.skip("there is no second Python here")
     major, minor, _ = other.split(".")
