@@ -154,3 +154,15 @@ def test_a_service_without_a_trash_says_so(config: Path, results: str) -> None:
     for action in (lambda: req.delete(found), lambda: req.trash(found), lambda: req.history(found)):
         with pytest.raises(UnsupportedError, match="cannot"):
             action()
+
+
+def test_what_was_lost_can_be_taken_out_of_the_list(bioimageit: Any, experiment: str, workspace: Path) -> None:
+    (lost,) = workspace.glob("*/data/p1_t1.md.json")
+    lost.unlink()
+    lost.with_name("p1_t1.tif").unlink()
+    assert bioimageit("check", experiment).status == 4
+
+    assert bioimageit("delete", experiment, "p1_t1.md.json", "--yes").status == 0
+
+    assert bioimageit("check", experiment).status == 0
+    assert len(names(bioimageit, experiment, "data")) == 2

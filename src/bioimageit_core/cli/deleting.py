@@ -12,7 +12,7 @@ from bioimageit_core.cli.completion import complete_dataset
 from bioimageit_core.cli.examples import examples
 from bioimageit_core.cli.experiments import DryRunOption, ExperimentArgument, JsonOption
 from bioimageit_core.cli.session import Session, session_of
-from bioimageit_core.core.exceptions import UnknownNameError
+from bioimageit_core.core.exceptions import DataServiceError, UnknownNameError
 
 if TYPE_CHECKING:
     from bioimageit_core.containers import Experiment
@@ -153,7 +153,16 @@ def _plan(session: Session, experiment: Experiment, name: str, dataset: str) -> 
     names = [info.name for info in [experiment.raw_dataset, *experiment.processed_datasets]]
     if not name or (name in names and not dataset):
         return session.request.plan_deletion(experiment, name)
-    data = session.data(experiment, dataset or experiment.raw_dataset.name, name)
+    from bioimageit_core.containers import Data
+
+    where = dataset or experiment.raw_dataset.name
+    try:
+        data = session.data(experiment, where, name)
+    except DataServiceError:  # what cannot be read can be deleted too
+        item = session.listed(experiment, where, name)
+        if item is None:
+            raise
+        data = Data(item.md_uri, item.uuid, name)
     return session.request.plan_deletion(experiment, data=data)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from bioimageit_core.core.exceptions import ConflictError, UnknownNameError
 
 if TYPE_CHECKING:
     from bioimageit_core.api import Request
-    from bioimageit_core.containers import Data, DatasetInfo, Experiment
+    from bioimageit_core.containers import Container, Data, DatasetInfo, Experiment
 
 __all__ = ["EXPERIMENT_HELP", "Session", "folder_of", "session_of"]
 
@@ -112,8 +113,16 @@ class Session:
                 return info
         raise UnknownNameError("dataset", name, f"experiment {experiment.name!r}", [info.name for info in infos])
 
+    def listed(self, experiment: Experiment, dataset: str, name: str) -> Container | None:
+        """Find a data, also one that cannot be read, by its URI, the last part of that, or its uuid."""
+        info = self.dataset_info(experiment, dataset)
+        for item in self.request.data_service.get_dataset(info.url).uris:
+            if name in (item.md_uri, item.uuid, item.md_uri.rpartition("/")[2]):
+                return item
+        return None
+
     def data(self, experiment: Experiment, dataset: str, name: str) -> Data:
-        """Find a data of a dataset by its name, its name without extension, its URI or its uuid.
+        """Read a data of a dataset, named by its name, its name without extension, its URI or its uuid.
 
         Raises
         ------
@@ -124,20 +133,29 @@ class Session:
         """
         from bioimageit_core.core.annotate import stem_of
 
-        self.dataset_info(experiment, dataset)
-        found: list[Data] = list(self.request.query(experiment, dataset, ""))
-        for names in (
-            lambda data: (data.md_uri, data.uuid),
-            lambda data: (data.name,),
-            lambda data: (stem_of(data.name),),
-        ):
-            named = [data for data in found if name in names(data)]
+        if item := self.listed(experiment, dataset, name):
+            is_raw = self.dataset_info(experiment, dataset) is experiment.raw_dataset
+            read = self.request.get_raw_data if is_raw else self.request.get_processed_data
+            return read(item.md_uri)
+        # asked for a part of the name, a home that has an index reads no more than it must
+        quoted = json.dumps(stem_of(name) or name, ensure_ascii=False)
+        found: list[Data] = list(self.request.query(experiment, dataset, f"name={quoted}"))
+        for named in ([data for data in found if data.name == name], [d for d in found if stem_of(d.name) == name]):
             if len(named) > 1:
                 which = ", ".join(data.uuid or data.md_uri for data in named)
                 raise ConflictError(f"several data of {dataset!r} are named {name!r}; give the uuid of one: {which}")
             if named:
                 return named[0]
-        raise UnknownNameError("data", name, f"dataset {dataset!r}", [data.name for data in found])
+        raise UnknownNameError("data", name, f"dataset {dataset!r}", self._names(experiment, dataset))
+
+    def _names(self, experiment: Experiment, dataset: str) -> list[str]:
+        """Return the names of the data of a dataset, to choose from; none where one of them cannot be read."""
+        from bioimageit_core.core.exceptions import DataServiceError
+
+        try:
+            return [data.name for data in self.request.query(experiment, dataset, "")]
+        except DataServiceError:
+            return []
 
 
 def session_of(ctx: typer.Context) -> Session:
