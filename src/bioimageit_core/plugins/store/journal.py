@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -103,7 +104,7 @@ def now() -> str:
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:
     decoder = msgspec.json.Decoder()
-    for line in content.splitlines():
+    for line in io.BytesIO(content):  # a list of all lines would be as large again
         try:
             record = decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
