@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from page_steps import MANY, PASSWORD, ROOT
+
+from bioimageit_core.web.security.users import Users
 
 _PATIENCE = 60_000  # milliseconds; two browsers may share one core
 STATIC = ROOT / "src" / "bioimageit_core" / "web" / "static"
@@ -70,26 +73,12 @@ def place(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     """Serve a workspace with an experiment of nuclei, a five-dimensional image, and an experiment of many data."""
     folder = tmp_path_factory.mktemp("page")
     workspace = folder / "workspace"
-    workspace.mkdir()
-    config = folder / "config.json"
-    config.write_text(
-        json.dumps(
-            {
-                "workspace": str(workspace),
-                "log_dir": str(folder / "logs"),
-                "user": {"name": "ada"},
-                "process": {"service": "LOCAL", "xml_dirs": [str(folder / "tools")]},
-            }
-        )
-    )
-    (folder / "tools").mkdir()
-    (folder / "tools" / "wait.xml").write_text(_WAIT)
-    _fill(config, workspace, folder)
+    shutil.copytree(_filled(tmp_path_factory), workspace)
+    config = _config(folder)
     users = folder / "users.json"
     command = [sys.executable, "-m", "bioimageit_core"]
     for name, role in (("ada", "owner"), ("eve", "reader")):
-        made = [*command, "users", "add", name, "--role", role, "--users", str(users)]
-        subprocess.run(made, input=f"{PASSWORD}\n", text=True, check=True, capture_output=True, timeout=60)
+        Users(str(users)).add(name, role, PASSWORD)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -136,6 +125,37 @@ def page(chromium: Any, place: Place, signed_in: dict[str, Any]) -> Iterator[Any
     assert complaints == []
 
 
+def _filled(factory: pytest.TempPathFactory) -> Path:
+    """Return the workspace that every worker copies; the first fills it."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "filled-page"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "whole").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            (folder / "workspace").mkdir(parents=True)
+            _fill(_config(folder), folder / "workspace", folder)
+            (folder / "whole").touch()
+    return folder / "workspace"
+
+
+def _config(folder: Path) -> Path:
+    """Write the configuration of a workspace, and a tool that takes its time."""
+    config = folder / "config.json"
+    config.write_text(
+        json.dumps(
+            {
+                "workspace": str(folder / "workspace"),
+                "log_dir": str(folder / "logs"),
+                "user": {"name": "ada"},
+                "process": {"service": "LOCAL", "xml_dirs": [str(folder / "tools")]},
+            }
+        )
+    )
+    (folder / "tools").mkdir()
+    (folder / "tools" / "wait.xml").write_text(_WAIT)
+    return config
+
+
 def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + 60
     while True:
@@ -162,12 +182,15 @@ def _fill(config: Path, workspace: Path, folder: Path) -> None:
     request.import_data(experiment, str(other), other.name, "ada", "imagetiff", "now", {"Culture": "f96 (17)"})
     changing = request.create_experiment("Changing")
     request.import_data(changing, str(other), other.name, "ada", "imagetiff", "now", {})
-    for segmented in (experiment, changing):
+    for processed, tool, output in (
+        (experiment, "segment_nuclei_v1.0.0", "segmentation"),
+        (changing, "gaussian_filter_v1.0.0", "smoothed"),
+    ):
         job = Job()
-        job.set_experiment(segmented)
-        job.set_tool(request.get_tool("segment_nuclei_v1.0.0"))
+        job.set_experiment(processed)
+        job.set_tool(request.get_tool(tool))
         job.set_input("input", "data", "")
-        job.set_output_dataset_name("segmentation")
+        job.set_output_dataset_name(output)
         request.run(job)
     markup = request.create_experiment("<img src=x onerror=alert(1)>", keys=["<b>k</b>"])
     pairs = {"<b>k</b>": '"><svg onload=alert(1)>'}

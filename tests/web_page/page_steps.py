@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = ROOT / "build" / "screenshots"
 PASSWORD = "correct horse 7"
-MANY = 3000
+MANY = 1000
 
 
 def shoot(page: Any, name: str) -> None:

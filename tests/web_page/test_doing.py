@@ -96,6 +96,8 @@ def test_a_phone_shows_all_without_scrolling_sideways(page: Any) -> None:
     page.get_by_role("navigation", name="Datasets").get_by_role("link", name="segmentation").click()
     page.locator(".cell[role=option]").first.wait_for()
     widths = [page.evaluate("document.documentElement.scrollWidth")]
+    buttons = page.get_by_role("toolbar", name="With the data").get_by_role("button")
+    edges = buttons.evaluate_all("found => found.map(each => each.getBoundingClientRect().right)")
     shoot(page, "phone")
     page.locator(".cell").first.click()
     page.get_by_role("link", name="View", exact=True).first.click()
@@ -104,6 +106,8 @@ def test_a_phone_shows_all_without_scrolling_sideways(page: Any) -> None:
     shoot(page, "phone-viewer")
     assert violations(page) == []
     assert max(widths) <= 390
+    assert len(edges) >= 4
+    assert max(edges) <= 390
 
 
 def test_a_job_is_cancelled(page: Any) -> None:
@@ -121,7 +125,7 @@ def test_a_job_is_cancelled(page: Any) -> None:
 
 
 def test_results_of_changed_inputs_are_said_to_be_stale(page: Any, place: Any) -> None:
-    open_dataset(page, "segmentation", "Changing")
+    open_dataset(page, "smoothed", "Changing")
     page.get_by_text("Up to date").wait_for()
     image = next((place.workspace / "Changing" / "data").glob("*.tif"))
     image.write_bytes(image.read_bytes() + b"0")

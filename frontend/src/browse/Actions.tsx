@@ -64,7 +64,7 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
           onPress={() => void navigate({ to: "/view/$did", params: { did: first } })}
         >
           <Eye size={15} aria-hidden="true" />
-          View
+          <span className="action-name">View</span>
         </Button>
       ) : null}
       {first && second && ids.length === 2 ? (
@@ -73,13 +73,13 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
           onPress={() => void navigate({ to: "/view/$did", params: { did: first }, search: { beside: second } })}
         >
           <Columns2 size={15} aria-hidden="true" />
-          Compare
+          <span className="action-name">Compare</span>
         </Button>
       ) : null}
       {canWrite && isRaw ? (
         <Button className="button button-plain" isDisabled={items.total === 0} onPress={() => setAnnotating(true)}>
           <Tag size={15} aria-hidden="true" />
-          Annotate
+          <span className="action-name">Annotate</span>
         </Button>
       ) : null}
       {role === "owner" ? (
@@ -95,14 +95,14 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
           }
         >
           <Play size={15} aria-hidden="true" />
-          Run a tool
+          <span className="action-name">Run a tool</span>
         </Button>
       ) : null}
       {canWrite && isRaw ? <UploadButton eid={eid} /> : null}
       <MenuTrigger>
         <Button className="button button-plain">
           <Download size={15} aria-hidden="true" />
-          Export
+          <span className="action-name">Export</span>
         </Button>
         <Popover className="popover">
           <Menu

@@ -10,11 +10,12 @@ interface Props {
 /** The picture of a data, or a sign of what it is. The caption beside it says the name, so it is decoration. */
 export function Thumbnail({ url, format, size }: Props) {
   const [failed, setFailed] = useState<string | null>(null);
+  const [loaded, setLoaded] = useState<string | null>(null);
   const style = { width: size, height: size };
   if (url && failed !== url) {
     return (
       <img
-        className="thumb"
+        className={loaded === url ? "thumb" : "thumb thumb-waiting"}
         src={url}
         alt=""
         width={size}
@@ -23,6 +24,7 @@ export function Thumbnail({ url, format, size }: Props) {
         loading="lazy"
         decoding="async"
         draggable={false}
+        onLoad={() => setLoaded(url)}
         onError={() => setFailed(url)}
       />
     );

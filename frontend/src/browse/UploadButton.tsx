@@ -33,7 +33,7 @@ export function UploadButton({ eid }: { eid: string }) {
     <FileTrigger allowsMultiple onSelect={(files) => void upload([...(files ?? [])])}>
       <Button className="button button-plain" isDisabled={progress !== null}>
         <Upload size={15} aria-hidden="true" />
-        {progress ? `Uploading ${progress}` : "Upload"}
+        {progress ? `Uploading ${progress}` : <span className="action-name">Upload</span>}
       </Button>
     </FileTrigger>
   );
