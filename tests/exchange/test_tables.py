@@ -17,6 +17,7 @@ from bioimageit_core.api import Request
 from bioimageit_core.containers import Experiment
 from bioimageit_core.exchange.tables.cells import guarded, is_number, unguarded
 from bioimageit_core.exchange.tables.files import TableError, read_rows, write_rows
+from bioimageit_core.exchange.tables.rows import data_table
 
 HOSTILE = ["=1+1", "+x", "-x", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1", "'tis", "a\nb", 'q"q', "a,b;c", "ä µ", " x "]
 
@@ -102,6 +103,21 @@ def test_data_are_rows_with_the_annotations_of_their_origin(laboratory: Any, tmp
         "b",
     )
     assert {row["Group"] for row in rows} == {"'=1+1", "b"}
+
+
+def test_the_tool_is_named_where_a_home_cannot_list_runs(laboratory: tuple[Request, Experiment]) -> None:
+    class Older:
+        def __getattr__(self, name: str) -> Any:
+            if name == "get_dataset_runs":
+                raise AttributeError(name)
+            return getattr(laboratory[0].data_service, name)
+
+    service: Any = Older()
+    table = data_table(service, service.get_experiment(laboratory[1].md_uri))
+    tools = [dict(zip(table.columns, row, strict=True))["tool"] for row in table.rows]
+
+    assert "measure_v1.2" in tools
+    assert set(tools) == {row[8] for row in data_table(laboratory[0].data_service, laboratory[1]).rows}
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])

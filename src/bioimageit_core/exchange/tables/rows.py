@@ -119,20 +119,18 @@ def measurement_table(service: DataService, experiment: Experiment, datasets: Se
     return Table([*before, *names.values()], types, rows(), left_out)
 
 
-def _datasets(
-    service: DataService, experiment: Experiment, wanted: Sequence[str]
-) -> Iterator[tuple[str, Any, dict[str, Run]]]:
+def _datasets(service: DataService, experiment: Experiment, wanted: Sequence[str]) -> Iterator[tuple[str, Any, _Runs]]:
     infos = [experiment.raw_dataset, *experiment.processed_datasets]
     for name in wanted or [info.name for info in infos]:
         dataset = dataset_of(service, experiment, name)
         is_raw = name == experiment.raw_dataset.name
         runs = service.get_dataset_runs(dataset) if not is_raw and isinstance(service, ListsRuns) else []
-        yield name, dataset, {run.uuid: run for run in runs}
+        yield name, dataset, _Runs(service, runs)
 
 
 def _tables(
     service: DataService, experiment: Experiment, datasets: Sequence[str], left_out: dict[str, str]
-) -> Iterator[tuple[tuple[str, dict[str, Run]], ProcessedData, Iterator[dict[str, str]]]]:
+) -> Iterator[tuple[tuple[str, _Runs], ProcessedData, Iterator[dict[str, str]]]]:
     for name, dataset, runs in _datasets(service, experiment, datasets):
         if name == experiment.raw_dataset.name:
             continue
@@ -168,11 +166,29 @@ def _wider(kind: str, value: str) -> str:
     return _INTEGER if is_integer and kind in ("", _INTEGER) else _NUMBER
 
 
-def _provenance(data: Data, runs: dict[str, Run]) -> list[str]:
+class _Runs:
+    """The runs of a dataset: those that its home lists, and others when a data names them."""
+
+    def __init__(self, service: DataService, listed: Sequence[Run]) -> None:
+        self._service = service
+        self._known: dict[str, Run | None] = {run.uuid: run for run in listed}
+
+    def tool_of(self, data: ProcessedData) -> str:
+        """Name the tool that made a data; empty where its run cannot be read."""
+        uuid = data.run.uuid
+        if uuid not in self._known:
+            try:
+                self._known[uuid] = self._service.get_run(data.run.md_uri)
+            except BioImageITError:
+                self._known[uuid] = None
+        run = self._known[uuid]
+        return run.process_name if run else ""
+
+
+def _provenance(data: Data, runs: _Runs) -> list[str]:
     if not isinstance(data, ProcessedData):
         return ["", "", ""]
-    run = runs.get(data.run.uuid)
-    return [data.output.get("name", ""), run.process_name if run else "", data.run.uuid]
+    return [data.output.get("name", ""), runs.tool_of(data), data.run.uuid]
 
 
 def _origin(lineage: Lineage, data: Data) -> RawData | None:
