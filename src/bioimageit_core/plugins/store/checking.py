@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawData, Run
+from bioimageit_core.containers import Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import BioImageITError, NotFoundError
 from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent
@@ -121,7 +121,6 @@ class Checker:
             found = self._files.names(parent(md_uri))
             names = frozenset(filter(is_text, found))
             items = self._listings.read(md_uri).uris
-            self._documents.read(Dataset, md_uri)
         except (FileNotFoundError, NotFoundError):
             return Finding("missing document", md_uri, "the dataset's list is not there")
         except BioImageITError as error:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from bioimageit_core.containers import Data, Experiment, ProcessedData, RawData
+from bioimageit_core.containers import Data, Dataset, Experiment, ProcessedData, RawData
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError, DocumentError, NotFoundError
 from bioimageit_core.core.json_text import decode, encode
 from bioimageit_core.core.merge import merge
@@ -293,7 +293,7 @@ def _overwrite(mine: Document, stored: Document) -> Document:
     return result
 
 
-_MANY = {Experiment, RawData, ProcessedData}  # kinds of which there are so many that reading them counts
+_MANY = {Experiment, Dataset, RawData, ProcessedData}  # kinds that are many, or large, so that reading them counts
 _TITLES = {
     "Experiment": "experiment",
     "Dataset": "dataset",
