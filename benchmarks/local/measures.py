@@ -94,7 +94,7 @@ class Bench:
         self._growth()
         workspace = self._folder / "workspace"
         run("ours", "make_experiments", workspace, _EXPERIMENTS)
-        listing = self._pairs(0, "experiments", rounds, lambda _: (workspace,), lambda _: (workspace,))
+        listing = self._pairs(0, "experiments", max(rounds, 9), lambda _: (workspace,), lambda _: (workspace,))
         self._hold(f"listing {_EXPERIMENTS} experiments / reading them", 0, listing, "<= 1.5")
         self._depth(rounds)
         source = self._folder / "large.tif"

@@ -140,15 +140,20 @@ def import_large(clock: Clock, source: str, workspace: str) -> None:
         req.import_data(experiment, source, "", "ada", "imagetiff")
 
 
+def _installed() -> dict[str, str]:
+    """Return an environment in which modules are compiled once, as those of an installed program are."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def import_module(clock: Clock) -> None:
     """Import the package in a new interpreter, beyond what starting the interpreter takes."""
     with clock:
-        subprocess.run([sys.executable, "-c", "import bioimageit_core"], check=True)
+        subprocess.run([sys.executable, "-c", "import bioimageit_core"], check=True, env=_installed())
 
 
 def start(clock: Clock) -> None:
     with clock:
-        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        subprocess.run([sys.executable, "-c", "pass"], check=True, env=_installed())
 
 
 def first_page(clock: Clock, workspace: str) -> None:
@@ -157,7 +162,7 @@ def first_page(clock: Clock, workspace: str) -> None:
     program = os.path.join(os.path.dirname(sys.executable), "bioimageit")
     with clock:
         argv = [program, "--config", f"{workspace}/.config.json", "show", "bench", "data"]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_installed()) as process:
             assert process.stdout is not None
             for _ in range(20):
                 process.stdout.readline()
@@ -170,4 +175,4 @@ def command(clock: Clock, workspace: str, *arguments: str) -> None:
     program = os.path.join(os.path.dirname(sys.executable), "bioimageit")
     argv = [program, "--config", f"{workspace}/.config.json", *arguments]
     with clock:
-        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env=_installed())

@@ -17,7 +17,7 @@ from bioimageit_core.plugins.store.files import Write
 __all__ = ["Annotated", "annotate"]
 
 _BATCH = 512  # documents between two times that the journal is told
-_THREADS = 4
+_THREADS = 2  # one waits for the disk while the other computes; more would contend for the interpreter
 _FEW = 64  # documents that one thread does alone
 
 

@@ -302,30 +302,33 @@ class Index:
 
     def unreadable(self, dataset: int) -> list[str]:
         """List the documents of a dataset that are listed and cannot be read."""
-        query = "SELECT file FROM doc WHERE dataset = ? AND bad AND position IS NOT NULL"
+        query = "SELECT file FROM doc INDEXED BY doc_bad WHERE dataset = ? AND bad AND position IS NOT NULL"
         return [file for (file,) in self.database.execute(query, (dataset,))]
 
-    def bodies(self, where: str, parameters: list[Any]) -> list[tuple[str, bytes]]:
-        """Return the file name and content of the documents that a condition on ``doc d`` selects, in their order."""
-        query = f"SELECT d.file, b.content FROM doc d JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
+    def bodies(self, source: str, where: str, parameters: list[Any]) -> list[tuple[str, bytes]]:
+        """Return the file name and content of the documents that a condition selects, in their order.
+
+        They are ``d`` in `source`, the tables, and in `where`; the parameters are those of both.
+        """
+        query = f"SELECT d.file, b.content FROM {source} JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
         return self.database.execute(query, parameters).fetchall()
 
     def page(
-        self, where: str, parameters: list[Any], after: int, limit: int, offset: int = 0
+        self, source: str, where: str, parameters: list[Any], after: int, limit: int, offset: int = 0
     ) -> list[tuple[int, str, bytes]]:
         """Give place, file name and content of at most `limit` of these documents.
 
         Those are meant that follow the place `after`, without the first `offset` of them.
         """
         # what is skipped is counted before contents are looked up
-        found = f"SELECT d.id, d.position, d.file FROM doc d WHERE {where} AND d.position > ?"
+        found = f"SELECT d.id, d.position, d.file FROM {source} WHERE {where} AND d.position > ?"
         found += " ORDER BY d.position LIMIT ? OFFSET ?"
         query = f"SELECT f.position, f.file, b.content FROM ({found}) f JOIN body b ON b.doc = f.id ORDER BY f.position"
         return self.database.execute(query, (*parameters, after, limit, offset)).fetchall()
 
-    def count(self, where: str, parameters: list[Any]) -> int:
-        """Count the documents that a condition on ``doc d`` selects."""
-        row = self.database.execute(f"SELECT count(*) FROM doc d WHERE {where}", parameters).fetchone()
+    def count(self, source: str, where: str, parameters: list[Any]) -> int:
+        """Count the documents that a condition selects."""
+        row = self.database.execute(f"SELECT count(*) FROM {source} WHERE {where}", parameters).fetchone()
         return int(row[0])
 
     def texts(self, key: str, prefix: str, limit: int) -> list[str]:

@@ -20,7 +20,7 @@ from bioimageit_core.plugins.store.index import Index
 from bioimageit_core.plugins.store.index_rows import Row
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
-from bioimageit_core.plugins.store.search import condition
+from bioimageit_core.plugins.store.search import Condition, condition
 from bioimageit_core.plugins.store.unread import UnreadProcessedData, UnreadRawData, unread
 
 __all__ = ["IndexedQueries"]
@@ -36,8 +36,12 @@ class _Selection:
     directory: str
     is_raw: bool
     keys: list[str]
-    where: str
-    parameters: list[Any]
+    condition: Condition
+
+    @property
+    def tables(self) -> tuple[str, str, list[Any]]:
+        """What `Index` takes for the condition."""
+        return self.condition.source, self.condition.where, self.condition.parameters
 
 
 class IndexedQueries(RawDataStore):
@@ -60,7 +64,7 @@ class IndexedQueries(RawDataStore):
         """
         with self._asking:
             selection = self._select(dataset, query, origin_output_name)
-            found = selection.index.bodies(selection.where, selection.parameters)
+            found = selection.index.bodies(*selection.tables)
 
         def read(file: str, content: bytes) -> Data:
             return self._parsed(selection, file, content)
@@ -91,9 +95,8 @@ class IndexedQueries(RawDataStore):
         after = _place(cursor)
         with self._asking:
             selection = self._select(dataset, query, origin_output_name)
-            where, parameters = selection.where, selection.parameters
-            total = None if cursor or offset else selection.index.count(where, parameters)
-            found = selection.index.page(where, parameters, after, limit + 1, offset)
+            total = None if cursor or offset else selection.index.count(*selection.tables)
+            found = selection.index.page(*selection.tables, after, limit + 1, offset)
         data = [self._parsed(selection, file, content) for _, file, content in found[:limit]]
         return DataPage(data, str(found[limit - 1][0]) if len(found) > limit else "", total)
 
@@ -118,7 +121,7 @@ class IndexedQueries(RawDataStore):
         for file in index.unreadable(number):
             uri = join(parent(md_uri), file)
             self.documents.parse_data(self.documents.content(uri, "data"), uri)
-        return _Selection(index, parent(md_uri), is_raw, keys, *condition(index, number, parsed, output, keys))
+        return _Selection(index, parent(md_uri), is_raw, keys, condition(index, number, parsed, output, keys))
 
     def _parsed(self, selection: _Selection, file: str, content: bytes) -> Data:
         data = self.documents.parse_data(content, f"{selection.directory}/{file}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,15 +12,25 @@ from bioimageit_core.core.query import All, And, Compare, Has, In, Not, Or, Quer
 from bioimageit_core.core.query_values import number_of
 from bioimageit_core.plugins.store.index import Index
 
-__all__ = ["condition"]
+__all__ = ["Condition", "condition"]
 
 _OWN = ("author", "date", "format")
 _MANY = 500  # values that one condition names before SQL is no help
 _BEYOND = {"<", "<=", ">", ">="}
+_RARE = 8  # a value is rare where one in so many documents has it
 
 
-def condition(index: Index, dataset: int, query: Query, output: str, keys: list[str]) -> tuple[str, list[Any]]:
-    """Return the SQL condition on ``doc d``, with its parameters, that selects what a query selects.
+@dataclass(frozen=True)
+class Condition:
+    """What selects documents: ``FROM source WHERE where``, with the parameters of both; the documents are ``d``."""
+
+    source: str
+    where: str
+    parameters: list[Any]
+
+
+def condition(index: Index, dataset: int, query: Query, output: str, keys: list[str]) -> Condition:
+    """Return the SQL condition that selects what a query selects.
 
     Parameters
     ----------
@@ -28,7 +39,8 @@ def condition(index: Index, dataset: int, query: Query, output: str, keys: list[
     keys
         The vocabulary of the experiment: a raw data that lacks one of these has ``''`` there.
     """
-    writer = _Writer(index, dataset, keys)
+    # what every hit has to match; where one of these is rare, the others need not be looked at
+    writer = _Writer(index, dataset, keys, query.terms if isinstance(query, And) else (query,))
     parts = ["d.dataset = ?", "d.position IS NOT NULL"]
     parameters: list[Any] = [dataset]
     if output:
@@ -37,16 +49,19 @@ def condition(index: Index, dataset: int, query: Query, output: str, keys: list[
     if not isinstance(query, All):
         parts.append(writer.write(query))
         parameters += writer.parameters
-    return " AND ".join(parts), parameters
+    source, near = writer.source()
+    return Condition(source, " AND ".join(parts), [*near, *parameters])
 
 
 class _Writer:
-    def __init__(self, index: Index, dataset: int, keys: list[str]) -> None:
+    def __init__(self, index: Index, dataset: int, keys: list[str], required: Sequence[Query]) -> None:
         self._database = index.database
         self._dataset = dataset
         self._keys = set(keys)
         # whose annotations count: a raw data's own, those of its origin for a result
         self._origin = "d.id" if index.is_raw(dataset) else "d.origin"
+        self._required = required
+        self._rarest: tuple[int, str, list[Any]] | None = None
         self._picks = 0
         self.parameters: list[Any] = []
         self._database.execute("CREATE TEMP TABLE IF NOT EXISTS picked (term INTEGER, value INTEGER)")
@@ -96,8 +111,29 @@ class _Writer:
         self.parameters += [key, *own_parameters]
         return f"(({said} AND {spoken}) OR (NOT {spoken} AND {own}))"
 
+    def source(self) -> tuple[str, list[Any]]:
+        """Return the tables to select from, with parameters: all documents, or those with the rarest of the values."""
+        if self._rarest is None:
+            return "doc d", []
+        _, values, parameters = self._rarest
+        near = f"(SELECT DISTINCT doc FROM pair WHERE value IN ({values})) near"
+        if self._origin == "d.id":
+            return f"{near} CROSS JOIN doc d ON d.id = near.doc", parameters
+        return f"{near} CROSS JOIN doc d ON d.dataset = ? AND d.origin = near.doc", [*parameters, self._dataset]
+
+    def _note_rare(self, values: str, parameters: list[Any]) -> None:
+        most = (self._database.execute("SELECT max(id) FROM doc").fetchone()[0] or 0) // _RARE
+        query = f"SELECT count(*) FROM (SELECT 1 FROM pair WHERE value IN ({values}) LIMIT ?)"
+        count = int(self._database.execute(query, (*parameters, most + 1)).fetchone()[0])
+        if count <= most and (self._rarest is None or count < self._rarest[0]):
+            self._rarest = count, values, parameters
+
     def _annotation(self, query: Query, key: str) -> str:
-        found = self._having(self._matching(query, key))
+        before = len(self.parameters)
+        values = self._matching(query, key)
+        found = self._having(values)
+        if not query.matches({}) and not query.matches({key: ""}) and any(query is each for each in self._required):
+            self._note_rare(values, self.parameters[before:])
         if query.matches({key: ""} if key in self._keys else {}):
             self.parameters.append(key)
             lacking = f"{self._origin} IS NOT NULL AND NOT {self._having('SELECT id FROM value WHERE key = ?')}"
