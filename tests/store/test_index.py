@@ -18,7 +18,7 @@ from bioimageit_core.core.exceptions import DataQueryError, DocumentError
 from bioimageit_core.core.query import Compare, Has, In, fields_of, parse_query
 from bioimageit_core.plugins.data_local import LocalMetadataService
 from bioimageit_core.plugins.store import index as index_module
-from bioimageit_core.plugins.store import index_rows
+from bioimageit_core.plugins.store import index_rows, search
 
 VALUES = [
     "1",
@@ -75,7 +75,13 @@ def scan(
 
 
 def ask(local: LocalMetadataService, dataset: Dataset, query: str, output: str = "") -> list[str]:
-    return [data.uuid for data in local.query_data(dataset, query, output)]
+    """Ask in both of the ways that there are: by all documents, and by those that have a value."""
+    answers = [[data.uuid for data in local.query_data(dataset, query, output)]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_RARE", 1)  # everything is rare
+        answers.append([data.uuid for data in local.query_data(dataset, query, output)])
+    assert answers[0] == answers[1]
+    return answers[0]
 
 
 leaves = st.one_of(
