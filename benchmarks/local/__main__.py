@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000])
-    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs at each size; one at a hundred thousand")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs at each size")
     parser.add_argument("--peers", default="", help="a Python that has signac and lamindb; by default this one")
     parser.add_argument("--peer-size", type=int, default=5_000)
     parser.add_argument("--folder", default="", help="where to work; by default the system's directory for such")
@@ -37,7 +37,7 @@ def main() -> None:
     try:
         bench = Bench(folder, options.peers)
         for size in sorted(options.sizes):
-            bench.at(size, 1 if size > 50_000 else options.rounds)
+            bench.at(size, options.rounds)
         bench.once(options.rounds)
         bench.beside(options.peer_size)
         results = bench.results()

@@ -52,6 +52,9 @@ class Bench:
         self._keep(size, "check", check)
         self._keep(size, "check again", run("ours", "check", home / "ours0"))
         self._hold("memory of check, MB", size, check["peak_mb"], "< 200")
+        transfer = run("ours", "transfer", home / "ours0", home / "elsewhere")
+        self._keep(size, "transfer", transfer)
+        self._hold("memory of transfer, MB", size, transfer["peak_mb"], "< 200")
         self._one_by_one(size, sources, home)
         self._commands(size, home / "ours0")
 

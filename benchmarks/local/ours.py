@@ -96,6 +96,15 @@ def check(clock: Clock, workspace: str, quick: str = "") -> None:
     assert not found, found[:3]
 
 
+def transfer(clock: Clock, workspace: str, elsewhere: str) -> None:
+    """Move the experiment, which stays where it is too, to another folder."""
+    req, experiment = opened(workspace)
+    target = request(elsewhere)
+    target.connect()
+    with clock:
+        clock.facts["moved"] = req.transfer(experiment, target).moved
+
+
 def process(clock: Clock, workspace: str, depth: str = "3") -> None:
     """Record results of results of results."""
     req, experiment = opened(workspace)

@@ -239,22 +239,35 @@ class Documents:
 
         Returns the document before and after, None where `change` gave None or what it was given.
         """
+        seen: tuple[Document, Document] | None = None
+
+        def make(content: bytes) -> bytes | None:
+            nonlocal seen
+            before, after = decode(content, md_uri), change(decode(content, md_uri))
+            seen = None if after is None or after == before else (before, after)
+            return encode(seen[1]) if seen else None
+
+        self._replace(md_uri, make, temp, kind, sync=sync)
+        return seen
+
+    def rewrite(self, md_uri: str, change: Callable[[Document], Document], temp: str, kind: str, *, sync: bool) -> None:
+        """Do what `edit` does with a document that may be long: what it was is not kept beside what it is."""
+        self._replace(md_uri, lambda content: encode(change(decode(content, md_uri))), temp, kind, sync=sync)
+
+    def _replace(self, md_uri: str, make: Callable[[bytes], bytes | None], temp: str, kind: str, *, sync: bool) -> None:
         for attempt in range(_TRIES):
             try:
                 content, version = self.files.read_version(md_uri)
-                before = decode(content, md_uri)
-                after = change(decode(content, md_uri))
-                if after is None or after == before:
-                    return None
-                self.files.write(md_uri, encode(after), temp, expected=version, sync=sync)
+                new = make(content)
+                if new is not None:
+                    self.files.write(md_uri, new, temp, expected=version, sync=sync)
+                return
             except Changed:
                 time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))  # noqa: S311 - who waits how long
             except (FileNotFoundError, NotADirectoryError) as error:
                 raise NotFoundError(kind, md_uri) from error
             except OSError as error:
                 raise guarded(error, f"write {md_uri!r}") from error
-            else:
-                return before, after
         raise ConflictError(f"{md_uri} is changed by others all the time; try again later")
 
     def _temp(self, record: Record) -> str:

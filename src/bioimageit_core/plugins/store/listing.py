@@ -149,7 +149,7 @@ class Listings:
             written = len(urls)
             return document
 
-        self._documents.edit(md_uri, with_waiting, layout.temp, "dataset", sync=sync)
+        self._documents.rewrite(md_uri, with_waiting, layout.temp, "dataset", sync=sync)
         self._files.clear_log(layout.pending(md_uri), position)
         if listing := self._known.get(md_uri):
             # where there are no locks another writer may just have added more: look again
