@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -97,27 +97,24 @@ def replay_dataset(
         No run of the dataset has a record.
     """
     stop = stop or Stop()
-    folder = work_dir or tempfile.mkdtemp(prefix="bioimageit-replay-")
-    os.makedirs(folder, exist_ok=True)
     experiment = data.get_experiment(experiment.md_uri) if experiment.md_uri else experiment
-    replay = _Replay(data, tools, runner, experiment, folder, tolerance)
-    tasks = replay.tasks(dataset)
-    if not tasks:
-        raise JobError(f"dataset {dataset.name!r} has no results whose execution was recorded")
-    told = Progress(list(observers), job_id, len(tasks))
-    verdicts: dict[int, list[Verdict]] = {}
+    with contextlib.ExitStack() as made:
+        folder = work_dir or made.enter_context(tempfile.TemporaryDirectory(prefix="bioimageit-replay-"))
+        os.makedirs(folder, exist_ok=True)
+        replay = _Replay(data, tools, runner, experiment, folder, tolerance)
+        tasks = replay.tasks(dataset)
+        if not tasks:
+            raise JobError(f"dataset {dataset.name!r} has no results whose execution was recorded")
+        told = Progress(list(observers), job_id, len(tasks))
+        verdicts: dict[int, list[Verdict]] = {}
 
-    def heard(outcome: tuple[int, list[Verdict]]) -> None:
-        number, found = outcome
-        verdicts[number] = found
-        told.item(ItemRecord(found[0].item, ", ".join(sorted({verdict.verdict for verdict in found}))))
+        def heard(outcome: tuple[int, list[Verdict]]) -> None:
+            number, found = outcome
+            verdicts[number] = found
+            told.item(ItemRecord(found[0].item, ", ".join(sorted({verdict.verdict for verdict in found}))))
 
-    try:
         at_once = workers or (default_workers() if isinstance(runner, RunsCommands) else 1)
         work_through(enumerate(tasks), replay, at_once, stop, heard)
-    finally:
-        if not work_dir:
-            shutil.rmtree(folder, ignore_errors=True)
     return [verdict for number in sorted(verdicts) for verdict in verdicts[number]]
 
 

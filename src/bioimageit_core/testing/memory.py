@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,10 +29,11 @@ class MemoryMetadataService(DataService):
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.store = store or MemoryStore()
         self._scratch = tempfile.mkdtemp(prefix="bioimageit-memory-")
+        self._removing = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
 
     def close(self) -> None:
         """Remove the local copies that were made for tools."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._removing()
 
     # experiments
 
