@@ -44,6 +44,8 @@ def test_many_data_scroll_to_the_last_while_few_elements_exist(page: Any) -> Non
     page.locator(f".cell[aria-posinset='{MANY}']").wait_for()
     assert page.locator(".cell").count() < 200
     shoot(page, "many")
+    page.keyboard.press("Home")
+    page.locator(".cell[aria-posinset='1']").wait_for()
 
 
 def test_a_query_is_completed_and_selects(page: Any) -> None:

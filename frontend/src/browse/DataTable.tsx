@@ -40,7 +40,7 @@ export function DataTable({ items, selection, keys, isProcessed, open }: Props) 
   const { reach } = items;
   useEffect(() => reach(first, last), [reach, first, last]);
   useEffect(() => {
-    if (selection.active > 0) virtualizer.scrollToIndex(selection.active, { align: "auto" });
+    virtualizer.scrollToIndex(selection.active, { align: "auto" });
   }, [selection.active, virtualizer]);
   const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? ROW) / ROW) - 2);
   const template = `34px ${columns.map((column) => `minmax(${column.width}px, 1fr)`).join(" ")}`;

@@ -34,6 +34,8 @@ export function Thumbnails({ items, selection, size: least, open }: Props) {
     overscan: 3,
     paddingStart: PADDING,
     paddingEnd: PADDING,
+    scrollPaddingStart: PADDING,
+    scrollPaddingEnd: PADDING,
   });
   const visible = virtualizer.getVirtualItems();
   const first = (visible[0]?.index ?? 0) * columns;
@@ -44,7 +46,7 @@ export function Thumbnails({ items, selection, size: least, open }: Props) {
   useEffect(() => virtualizer.measure(), [rowHeight, virtualizer]);
   const activeRow = Math.floor(selection.active / columns);
   useEffect(() => {
-    if (activeRow > 0) virtualizer.scrollToIndex(activeRow, { align: "auto" });
+    virtualizer.scrollToIndex(activeRow, { align: "auto" });
   }, [activeRow, virtualizer]);
 
   const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? rowHeight) / rowHeight));
