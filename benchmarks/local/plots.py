@@ -19,7 +19,7 @@ _TIMES = {
     "annotate, signac": "annotate, signac",
     "annotate, lamindb": "annotate, LaminDB",
 }
-_MEMORY = {"import_dir": "import", "annotate": "annotate", "query": "query", "check": "check"}
+_MEMORY = {"import_dir": "import", "annotate": "annotate", "query": "query", "check": "check", "transfer": "transfer"}
 
 
 def draw(results: dict[str, Any], folder: Path) -> None:
