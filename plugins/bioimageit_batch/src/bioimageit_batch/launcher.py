@@ -44,6 +44,7 @@ class Launcher:
 
     def run(self) -> None:
         """Execute what has no result yet, and write a result for each command."""
+        self._look()  # what was cancelled while it waited must not begin
         threading.Thread(target=self._watch, daemon=True).start()
         tool = _tool_of(self.bundle)
         inner, why = _inner_of(self.bundle, tool)
@@ -92,10 +93,14 @@ class Launcher:
         while not self.over.wait(_LOOK):
             if self._is_late():
                 self.stop()
-            for name in self.bundle.names():
-                what, _, number = name.partition("-")
-                if what == "cancel" and number.isdigit() and int(number) < len(self.stops):
-                    self.stops[int(number)].set()
+            self._look()
+
+    def _look(self) -> None:
+        """Hear which commands are not wanted any more."""
+        for name in self.bundle.names():
+            what, _, number = name.partition("-")
+            if what == "cancel" and number.isdigit() and int(number) < len(self.stops):
+                self.stops[int(number)].set()
 
 
 def main() -> int:

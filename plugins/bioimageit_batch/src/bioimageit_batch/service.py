@@ -200,12 +200,11 @@ class BatchRunnerService(RunnerService):
         """End commands, or keep them from starting; see `contracts.SubmitsCommands`."""
         with self._lock:
             wanted: dict[str, set[int]] = {}
-            for ticket in tickets:
-                place = self._place(ticket)
-                if place is not None:
-                    bundle, number = place
-                    bundle.mark("cancel", number)
-                    wanted.setdefault(bundle.path, set()).add(number)
+            places = [place for ticket in tickets if (place := self._place(ticket)) is not None]
+            # the last of a bundle first: a launcher that ends one command must know of the next by then
+            for bundle, number in sorted(places, key=lambda place: -place[1]):
+                bundle.mark("cancel", number)
+                wanted.setdefault(bundle.path, set()).add(number)
             for path, numbers in wanted.items():
                 bundle = self._bundles[path]
                 names = self._read(bundle)
