@@ -32,14 +32,25 @@ def loads(service: DataService, data: Iterable[Data]) -> Generator[list[Fetched]
     coming = iter(data)
     while True:
         with tempfile.TemporaryDirectory(prefix="bioimageit-") as room:
+            arrivals, size = os.path.join(room, "arrivals"), 0
+            os.mkdir(arrivals)
             load: list[Fetched] = []
             for each in coming:
-                place = os.path.join(room, str(len(load)))  # two may have one name
-                os.mkdir(place)
-                path = fetch(service, each, place)
+                path = _set_aside(fetch(service, each, arrivals), room)
                 load.append(Fetched(each, path, *digest(path)))
-                if len(load) == _MOST or sum(fetched.size for fetched in load) >= _MOST_BYTES:
+                size += load[-1].size
+                if len(load) == _MOST or size >= _MOST_BYTES:
                     break
             if not load:
                 return
             yield load
+
+
+def _set_aside(path: str, room: str) -> str:
+    """Make way for the next file; one has a directory of its own only where another of its name was before it."""
+    name = os.path.basename(path.rstrip("/"))
+    place = os.path.join(room, name)
+    if os.path.lexists(place):
+        place = os.path.join(tempfile.mkdtemp(dir=room), name)
+    os.rename(path, place)
+    return place
