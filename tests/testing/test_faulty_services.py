@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -15,15 +16,20 @@ import pytest
 _FAULTY = Path(__file__).parent / "faulty"
 
 
-@pytest.mark.parametrize("module", ["data_services", "other_services"])
-def test_every_faulty_service_is_caught_by_the_test_that_should_catch_it(module: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["data_services", "result_services", "other_services"])
+def test_every_faulty_service_is_caught_by_the_test_that_should_catch_it(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copy(_FAULTY / f"{module}.py", tmp_path / f"test_{module}.py")
+    shutil.copy(_FAULTY / "catching.py", tmp_path)
+    monkeypatch.syspath_prepend(str(_FAULTY))
     spec = importlib.util.spec_from_file_location(f"faulty_{module}", _FAULTY / f"{module}.py")
     assert spec is not None
     assert spec.loader is not None
     faulty = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(faulty)
-    expected = {f"test_{module}.py::Test{s.__name__}::{s.caught_by}" for s in faulty.FAULTY}
+    services = importlib.import_module("catching").faulty_in(vars(faulty))
+    expected = {f"test_{module}.py::Test{each.__name__}::{each.caught_by}" for each in services}
     outcome_file = tmp_path / "verdict.json"
 
     options = ["-q", "-c", os.devnull, f"--rootdir={tmp_path}", "-p", "no:cacheprovider", "--tb=line"]

@@ -5,22 +5,12 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from catching import caught_by, faulty_in
 
 from bioimageit_core.containers import Tool, ToolIndexContainer
 from bioimageit_core.core.exceptions import RunnerExecError, ToolNotFoundError, ToolsServiceError
 from bioimageit_core.plugins.runner_local import LocalRunnerService
 from bioimageit_core.testing import RunnerServiceTests, ToolsServiceTests
-
-FAULTY = []
-
-
-def caught_by(test):
-    def register(service):
-        service.caught_by = test
-        FAULTY.append(service)
-        return service
-
-    return register
 
 
 @caught_by("test_an_argument_is_only_a_value")
@@ -149,5 +139,4 @@ def _make(service):
     return type(f"Test{service.__name__}", (kit,), {"service": fixture})
 
 
-for service in FAULTY:
-    globals()[f"Test{service.__name__}"] = _make(service)
+globals().update({f"Test{service.__name__}": _make(service) for service in faulty_in(globals())})

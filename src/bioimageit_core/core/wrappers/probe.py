@@ -56,9 +56,10 @@ def number_of_values(path: str) -> str:
     """
     try:
         if _has_tiff_magic(path):
+            import numpy
             import tifffile
 
-            return str(len(set(tifffile.imread(path, series=0).ravel().tolist())))
+            return str(len(numpy.unique(tifffile.imread(path, series=0))))
         from PIL import Image
 
         with Image.open(path) as picture:
