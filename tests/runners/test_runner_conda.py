@@ -207,7 +207,7 @@ def test_without_py_rattler_the_error_says_how_to_get_it(monkeypatch, requiring,
 # An installed conda.
 
 STAND_IN = """#!{python}
-import asyncio, json, pathlib, sys, rattler
+import asyncio, json, os, pathlib, sys, rattler
 pathlib.Path(__file__).with_name("calls").open("a").write(json.dumps(sys.argv[1:]) + "\\n")
 args, prefix, channels, file, specs = sys.argv[1:], "", [], "", []
 assert args.pop(0) == "create"
@@ -226,6 +226,7 @@ async def main():
     await rattler.install(found, target_prefix=prefix, show_progress=False,
                           cache_dir=pathlib.Path(__file__).with_name("packages"))
 asyncio.run(main())
+os._exit(0)  # threads of py-rattler may still let go of their objects, which is fatal while Python finalizes
 """
 
 
@@ -259,6 +260,15 @@ def test_a_conda_that_fails_is_quoted(requiring, tmp_path) -> None:
     program.chmod(0o755)
 
     with pytest.raises(RunnerExecError, match=r"cannot be made by .*/mamba: nothing provides blur"):
+        CondaRunnerService(str(tmp_path / "envs"), conda_dir=str(program)).set_up(requiring("blur"))
+
+
+def test_of_a_conda_that_says_nothing_is_told_how_it_ended(requiring, tmp_path) -> None:
+    program = tmp_path / "mamba"
+    program.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    program.chmod(0o755)
+
+    with pytest.raises(RunnerExecError, match=r"/mamba: it was ended by SIGSEGV and said nothing"):
         CondaRunnerService(str(tmp_path / "envs"), conda_dir=str(program)).set_up(requiring("blur"))
 
 

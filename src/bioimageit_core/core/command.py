@@ -10,7 +10,7 @@ from typing import Any
 
 from bioimageit_core.core.exceptions import RunnerExecError
 
-__all__ = ["Command", "CommandState", "CommandStatus", "Finished", "failure_of"]
+__all__ = ["Command", "CommandState", "CommandStatus", "Finished", "exit_in_words", "failure_of"]
 
 
 class CommandState(StrEnum):
@@ -129,14 +129,15 @@ def failure_of(command: Command, finished: Finished, reason: str = "") -> Runner
     >>> print(failure_of(Command(["blur", "a.tif"], "/tmp"), Finished(3, stderr="reading\nno such axis\n")))
     'blur' failed with exit status 3: no such axis
     """
-    why = reason or finished.reason or _exit_in_words(finished.exit_status)
+    why = reason or finished.reason or exit_in_words(finished.exit_status)
     lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
     said = f": {lines[-1][:300]}" if lines and not (reason or finished.reason) else ""
     program = command.argv[0] if command.argv else ""
     return RunnerExecError(f"{program!r} {why}{said}", command.argv, finished.exit_status, finished.stderr[-8192:])
 
 
-def _exit_in_words(exit_status: int | None) -> str:
+def exit_in_words(exit_status: int | None) -> str:
+    """Say how a process ended, as a predicate: ``failed with exit status 3``, ``was ended by SIGSEGV``."""
     if exit_status is None:
         return "did not end as a program does"
     if exit_status < 0:

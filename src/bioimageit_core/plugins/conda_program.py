@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bioimageit_core.core.command import Command
+from bioimageit_core.core.command import Command, exit_in_words
 from bioimageit_core.core.exceptions import RunnerExecError
 from bioimageit_core.plugins.conda_prefix import is_conda_prefix, locked_packages, prefix_lock, prefix_variables
 from bioimageit_core.plugins.environment_runner import clean_environment
@@ -72,6 +72,7 @@ class ProgramMaker:
         finished = run_process(command, environment=clean_environment())
         if finished.exit_status != 0:
             said = " ".join((finished.stderr or finished.stdout).split())[-1500:] or finished.reason
+            said = said or f"it {exit_in_words(finished.exit_status)} and said nothing"
             raise RunnerExecError(
                 f"{self._what}: its environment cannot be made by {program}: {said}",
                 command.argv,
