@@ -90,17 +90,17 @@ def test_a_full_disk_between_two_outputs_leaves_none_in_a_folder(
     local: Any, make_tool: MakeTool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local.add("a", "b")
-    create, made = local.service.create_data, []
+    create, made = local.service.documents.create, []
 
-    def create_data(dataset: Any, run: Any, data: Any) -> Any:
-        if data.name == "t_a":
+    def on_a_full_disk(record: Any, **options: Any) -> Any:
+        if getattr(record, "name", "") == "t_a":
             raise OSError(28, "No space left on device")
-        made.append(data.name)
-        return create(dataset, run, data)
+        made.append(getattr(record, "name", ""))
+        return create(record, **options)
 
-    monkeypatch.setattr(local.service, "create_data", create_data)
+    monkeypatch.setattr(local.service.documents, "create", on_a_full_disk)
     with pytest.raises(JobFailedError, match="No space left on device"):
-        local.run(local.job(make_tool("write('1'); write('2', 't')", outputs=("o", "t"))), workers=1)
+        local.run(local.job(make_tool("write('1'); write('2', 't')", outputs=("o", "t"))))
 
     assert "o_a" in made
     assert sorted(local.contents()) == ["o_b", "t_b"]

@@ -80,6 +80,7 @@ class Executor:
         self.errors: dict[int, Exception] = {}
         self._folder = folder
         self._digests = Digests()
+        self._tool_directories = wrapper_directories(plan.tool)
         self._names = set(plan.earlier.names)
         self._names_turn = threading.Lock()
         self._slots = threading.Semaphore(max(1, workers))
@@ -190,7 +191,7 @@ class Executor:
             record.argv = list(call.argv)
             if pending is None:
                 write_job_dir(call)
-            reads = [*wrapper_directories(tool), *(path for several in paths.values() for path in several)]
+            reads = [*self._tool_directories, *(path for several in paths.values() for path in several)]
             command = self._command(call, reads, item.name)
             if dispatcher is not None:
                 finished = self._dispatch(command, pending, call, places, record)

@@ -32,7 +32,7 @@ __all__ = ["run_job"]
 
 logger = logging.getLogger(__name__)
 
-_BESIDE = 4  # threads more than commands, which fetch and store while others wait for commands
+_BESIDE = 12  # threads more than commands, which fetch and store while others wait for commands
 _CHECKPOINT = 5.0  # seconds between two writings of an unfinished record, and as many times what one takes
 
 
@@ -182,7 +182,7 @@ class _Work:
             self.executor.started = self.told.started
             self.executor.far = self._far_items(folder)
             self.told.begin(plan)
-            threads = workers + min(workers, _BESIDE)
+            threads = workers + _BESIDE
             work_through(enumerate(plan.items), self.executor, threads, self.stop, self._heard)
             if self.executor.far is not None:
                 staging.drop_unrecorded(file.uuid for item in self.records if item for file in item.outputs)

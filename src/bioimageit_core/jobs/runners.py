@@ -44,7 +44,8 @@ class Engine:
         self._dispatcher: Dispatcher | None = None
         self.shared_dir = runner.shared_dir if isinstance(runner, SharesDirectory) else ""
         self.stages_items = isinstance(runner, StagesItems) and bool(runner.stages_items)
-        if isinstance(runner, RunsCommands):
+        self._runs_commands = isinstance(runner, RunsCommands)  # asked for once: that takes a while, and items are many
+        if self._runs_commands:
             self.workers = max(1, default_workers() // max(1, cpus))
         elif isinstance(runner, SubmitsCommands):
             self.workers = _WAITING
@@ -82,8 +83,9 @@ class Engine:
         """
         if self._dispatcher is not None:
             return self._dispatcher.execute(command)
-        if isinstance(self._runner, RunsCommands):
-            return self._runner.run_command(self._tool, command, self._job_id, self._stop)
+        if self._runs_commands:
+            finished: Finished = self._runner.run_command(self._tool, command, self._job_id, self._stop)
+            return finished
         if self._stop.is_set():
             return Finished(None, state=CommandState.CANCELLED, reason="cancelled before it started")
         return self._exec(command)

@@ -9,13 +9,22 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from bioimageit_core.containers import Data, Dataset, ProcessedData, Run
 from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.core.wrappers.datatypes import extension_of
 from bioimageit_core.jobs.plan import Inputs, local_path
-from bioimageit_core.plugins.contracts import CleansUp, CreatesDataUri, DeletesData, DownloadsData, GetsDataUri
+from bioimageit_core.plugins.contracts import (
+    CleansUp,
+    CreatesDataUri,
+    CreatesManyData,
+    DeletesData,
+    DownloadsData,
+    GetsDataUri,
+)
 
 if TYPE_CHECKING:
     from bioimageit_core.plugins.contracts import DataService
@@ -23,6 +32,16 @@ if TYPE_CHECKING:
 __all__ = ["Staging", "remove"]
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Delivery:
+    """The outputs of one item on their way, and what became of them."""
+
+    outputs: Sequence[ProcessedData]
+    stored: list[ProcessedData] = field(default_factory=list)
+    error: BaseException | None = None
+    is_over: bool = False
 
 
 class Staging:
@@ -41,10 +60,15 @@ class Staging:
         self._dataset = dataset
         self._run = run
         self._folder = os.path.join(folder, "inputs")
-        self._service_turn = threading.Lock()
+        self._service_turn = threading.RLock()
+        self._bookkeeping = threading.Lock()  # of what follows; never waits for the service
+        self._deliveries: list[_Delivery] = []
         self._turns: dict[str, threading.Lock] = {}
         self._copies: dict[str, str] = {}
         self._to_come: Counter[str] = Counter()
+        # asked for once: that takes a while, and items are many
+        self._places = data_service if isinstance(data_service, CreatesDataUri) else None
+        self._creates_many = data_service if isinstance(data_service, CreatesManyData) else None
         self._removes = isinstance(data_service, CleansUp) and bool(data_service.needs_cleanning())
 
     def expect(self, items: Iterable[Inputs]) -> None:
@@ -62,7 +86,7 @@ class Staging:
         """
         if path := local_path(data.uri):
             return path
-        with self._service_turn:
+        with self._bookkeeping:
             turn = self._turns.setdefault(data.md_uri, threading.Lock())
         with turn:
             if data.md_uri not in self._copies:
@@ -78,7 +102,7 @@ class Staging:
         """Say that an item has read its inputs: remove the copies that nobody else will read."""
         for several in inputs.values():
             for data in several:
-                with self._service_turn:
+                with self._bookkeeping:
                     self._to_come[data.md_uri] -= 1
                     copy = self._copies.pop(data.md_uri, "") if self._to_come[data.md_uri] <= 0 else ""
                 if copy and (self._removes or copy.startswith(self._folder)):
@@ -86,9 +110,9 @@ class Staging:
 
     def place(self, data: ProcessedData, folder: str) -> str:
         """Say where a tool is to write a data: where the service wants it, else in `folder`."""
-        if isinstance(self._service, CreatesDataUri):
+        if self._places is not None:
             with self._service_turn:
-                placed = self._service.create_data_uri(self._dataset, self._run, data)
+                placed = self._places.create_data_uri(self._dataset, self._run, data)
             if isinstance(placed, str):
                 data.uri = placed
             elif placed is not None:
@@ -102,13 +126,48 @@ class Staging:
         return data.uri
 
     def store(self, outputs: Sequence[ProcessedData]) -> list[ProcessedData]:
-        """Create all data of an item, or none of them."""
+        """Create all data of an item, or none of them.
+
+        Where the service can store many at once, whoever has his turn stores what the others who wait for theirs
+        have, too: one wait for the disk is then enough for all of them.
+        """
+        mine = _Delivery(outputs)
+        with self._bookkeeping:
+            self._deliveries.append(mine)
+        with self._service_turn:
+            if not mine.is_over:
+                with self._bookkeeping:
+                    group, self._deliveries = self._deliveries, []
+                self._deliver(group)
+        if mine.error is not None:
+            raise mine.error
+        return mine.stored
+
+    def _deliver(self, group: Sequence[_Delivery]) -> None:
+        """Store the data of several items; to be called with the service's turn."""
+        if len(group) > 1 and self._creates_many is not None:
+            try:
+                several = [data for one in group for data in one.outputs]
+                stored = iter(self._creates_many.create_many_data(self._dataset, self._run, several))
+                for one in group:
+                    one.stored, one.is_over = list(islice(stored, len(one.outputs))), True
+                return
+            except Exception as error:
+                logger.debug("results of %d items cannot be stored at once", len(group), exc_info=error)
+        for one in group:
+            try:
+                one.stored = self._create(one.outputs)
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that it concerns
+                one.error = error
+            one.is_over = True
+
+    def _create(self, outputs: Sequence[ProcessedData]) -> list[ProcessedData]:
+        if self._creates_many is not None:
+            return self._creates_many.create_many_data(self._dataset, self._run, outputs)
         stored: list[ProcessedData] = []
         try:
-            for data in outputs:
-                with self._service_turn:
-                    created = self._service.create_data(self._dataset, self._run, data)
-                stored.append(created or data)
+            for data in outputs:  # one after the other: what is stored must be known when the next one fails
+                stored.append(self._service.create_data(self._dataset, self._run, data) or data)  # noqa: PERF401
         except BaseException:
             self._take_back(stored)
             raise

@@ -17,6 +17,7 @@ __all__ = [
     "ChecksExperiments",
     "CleansUp",
     "CreatesDataUri",
+    "CreatesManyData",
     "DeletesData",
     "DownloadsData",
     "Finding",
@@ -55,6 +56,23 @@ class CreatesDataUri(Protocol):
 
     def create_data_uri(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
         """Set ``processed_data.uri`` to a local path that a tool can write to, and return `processed_data`."""
+        ...
+
+
+@runtime_checkable
+class CreatesManyData(Protocol):
+    """Can store the results of several items at once, faster than one by one."""
+
+    def create_many_data(
+        self, dataset: Dataset, run: Run, processed_data: Sequence[ProcessedData]
+    ) -> list[ProcessedData]:
+        """Store results of one run in their order, as `DataService.create_data` does each: all of them or none.
+
+        Raises
+        ------
+        DataServiceError
+            One of them cannot be stored; then none is, and the files are where they were.
+        """
         ...
 
 

@@ -32,6 +32,7 @@ ABILITIES: dict[str, tuple[type, ...]] = {
     "data": (
         optional.ListsRuns,
         optional.CreatesDataUri,
+        optional.CreatesManyData,
         optional.GetsDataUri,
         optional.DownloadsData,
         optional.ViewsData,

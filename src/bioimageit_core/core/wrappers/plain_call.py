@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ def split_command(command: str, origin: str = "") -> list[str]:
     ['python', '${__tool_directory__}/x.py', '-i', '${i}']
     """
     try:
-        tokens = shlex.split(command)
+        tokens = list(_tokens(command))
     except ValueError as error:
         raise ToolsServiceError(f"{origin}: command {command.strip()!r}: {error}") from error
     if not tokens:
@@ -44,6 +45,11 @@ def split_command(command: str, origin: str = "") -> list[str]:
             f"{origin}: the command needs a shell ({' '.join(shell)}), and values are put into argv"
         )
     return tokens
+
+
+@functools.lru_cache(maxsize=64)
+def _tokens(command: str) -> tuple[str, ...]:
+    return tuple(shlex.split(command))
 
 
 def prepare_plain_call(definition: Definition, state: State, outputs: Mapping[str, str], job_dir: str) -> Call:

@@ -201,6 +201,10 @@ class Files(ABC):
     def sync(self, uri: str) -> None:
         """Return when all that was written below `uri` is on the disk."""
 
+    @abstractmethod
+    def sync_together(self, uris: Sequence[str]) -> None:
+        """Return when these files and directories, and their entries where they are in, are on the disk."""
+
     def leads_to(self, uri: str) -> str:
         """Return the URI that `uri` is, with no links in it."""
         return uri

@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -344,6 +344,9 @@ class FsspecFiles(Files):
         # there is none and changed only from what they are
         with self._guard:
             return self._locks.setdefault(directory, threading.RLock())
+
+    def sync_together(self, uris: Sequence[str]) -> None:
+        """Do nothing: what a server has acknowledged is kept."""
 
     def sync(self, uri: str) -> None:
         """Do nothing: what a server has acknowledged is kept."""

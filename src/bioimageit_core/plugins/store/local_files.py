@@ -45,6 +45,7 @@ __all__ = ["LocalFiles"]
 logger = logging.getLogger(__name__)
 
 _SMALL = 1024 * 1024
+_FEW = 4  # files that are synced one by one; more of them cost more than the whole filesystem does
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _FICLONE = 0x40049409  # linux/fs.h
 _NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
@@ -357,6 +358,17 @@ class LocalFiles(LocalLogs, Files):
         with self._guard:
             lock = self._locks.setdefault(directory, ExperimentLock(directory))
         return lock.held()
+
+    def sync_together(self, uris: Sequence[str]) -> None:
+        if not self.durable:
+            return
+        if len(uris) > _FEW:
+            sync_filesystem(os.path.dirname(uris[0]))
+            return
+        for uri in uris:
+            for path in tree(uri) if os.path.isdir(uri) else [uri]:
+                sync_file(path)
+        self._sync_directories(os.path.dirname(uri) for uri in uris)
 
     def sync(self, uri: str) -> None:
         if self.durable:

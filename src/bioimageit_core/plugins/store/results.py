@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bioimageit_core.containers import Container, Dataset, ProcessedData, Run
@@ -88,35 +89,46 @@ class Results:
         data.uri = join(directory, storable_name(f"{name}.{extension}" if extension else name))
         return data
 
-    def create_data(self, dataset: Dataset, run: Run, data: ProcessedData) -> ProcessedData:
-        """Describe and list a processed data, and take its file in if it is not in the dataset's folder yet."""
-        check_name("data", data.name)
-        layout, directory, given = Layout.of_record(dataset.md_uri), parent(dataset.md_uri), data.uri
+    def create_data(self, dataset: Dataset, run: Run, data: Sequence[ProcessedData]) -> list[ProcessedData]:
+        """Describe and list processed data, and take in the files that are not in the dataset's folder yet.
+
+        All of them or none: where one cannot be stored, what was written of the others is taken back.
+        """
+        for each in data:
+            check_name("data", each.name)
+        layout, given = Layout.of_record(dataset.md_uri), [each.uri for each in data]
         if not self._files.exists(dataset.md_uri):
             raise NotFoundError("dataset", dataset.md_uri)
-        data.uuid = data.uuid or generate_uuid()
-        data.run = Container(run.md_uri, run.uuid)
+        for each in data:
+            each.uuid = each.uuid or generate_uuid()
+            each.run = Container(run.md_uri, run.uuid)
+        doing = f"store {data[0].name!r}" if len(data) == 1 else f"store {len(data)} results"
+        incoming: list[Incoming] = []
+        placed: list[ProcessedData] = []
         try:
-            incoming = self._incoming(layout, directory, given)
+            incoming.extend(self._incoming(layout, parent(dataset.md_uri), uri) for uri in given)
             with self._files.lock(layout.ours):
                 listing = self._listings.open(dataset.md_uri)
-                self._place(incoming, data, directory, layout, listing)
                 try:
-                    self._record(incoming, data, layout, listing)
+                    for one, each in zip(incoming, data, strict=True):
+                        self._place(one, each, parent(dataset.md_uri), layout, listing)
+                        placed.append(each)
+                        self._describe(each, listing)
+                    self._files.sync_together([uri for each in data for uri in (each.uri, each.md_uri)])
+                    self._tell(layout, listing, list(zip(incoming, data, strict=True)))
                 except BaseException:
                     self._listings.forget(dataset.md_uri)
-                    if incoming.path:
-                        self._files.take_back(incoming, data.uri)
-                        if not incoming.room:
-                            self._files.discard(incoming)
-                        data.uri = given
+                    for one, each, uri in reversed(list(zip(incoming, placed, given, strict=False))):
+                        self._take_back(one, each, uri)
                     raise
-            self._files.discard(incoming)
         except FileNotFoundError as error:
-            raise NotFoundError("file to store", given) from error
+            missing = next((uri for uri in given if not self._files.exists(uri)), given[0])
+            raise NotFoundError("file to store", missing) from error
         except OSError as error:
-            raise guarded(error, f"store {data.name!r}") from error
-        return data
+            raise guarded(error, doing) from error
+        for one in incoming:
+            self._files.discard(one)
+        return list(data)
 
     def _place(self, incoming: Incoming, data: ProcessedData, directory: str, layout: Layout, listing: Listing) -> None:
         if not incoming.path:  # the tool wrote it there
@@ -124,33 +136,46 @@ class Results:
         for name in file_names(storable_name(name_of(data.uri))):
             if not listing.takes(name):
                 continue
+            listing.names.add(folded(name))
             try:
-                self._files.place(incoming, join(directory, name), temp=layout.temp)
+                self._files.place(incoming, join(directory, name), sync=False, temp=layout.temp)
             except FileExistsError:  # put there by somebody who does not know our lock
-                listing.names.add(folded(name))
                 continue
             data.uri = join(directory, name)
             return
 
-    def _record(self, incoming: Incoming, data: ProcessedData, layout: Layout, listing: Listing) -> None:
-        """Write the document of a file that is in its place, and tell journal and list."""
+    def _describe(self, data: ProcessedData, listing: Listing) -> None:
+        """Write the document of a file that is in its place."""
+        data.md_uri = ""
         for name in document_names(name_of(data.uri)):
             if not listing.takes(name):
                 continue
+            listing.names.add(folded(name))
             data.md_uri = join(parent(data.uri), name)
             try:
-                self._documents.create(data)
-            except ConflictError:
-                listing.names.add(folded(name))
+                self._documents.create(data, sync=False)
+            except ConflictError:  # as above
                 continue
-            break
-        line = self._journal.content(layout, "result", data.md_uri, data.uuid, data.uri, incoming.stored)
-        try:
-            self._journal.append(layout, [line])
-            self._listings.add(listing, [Container(data.md_uri, data.uuid)], [name_of(data.uri)])
-        except BaseException:
+            return
+
+    def _tell(self, layout: Layout, listing: Listing, stored: Sequence[tuple[Incoming, ProcessedData]]) -> None:
+        """Tell journal and list of data that are on the disk."""
+        lines = [
+            self._journal.content(layout, "result", each.md_uri, each.uuid, each.uri, one.stored)
+            for one, each in stored
+        ]
+        self._journal.append(layout, lines)
+        items = [Container(each.md_uri, each.uuid) for _, each in stored]
+        self._listings.add(listing, items, [name_of(each.uri) for _, each in stored])
+
+    def _take_back(self, incoming: Incoming, data: ProcessedData, given: str) -> None:
+        if data.md_uri:
             self._files.remove(data.md_uri)
-            raise
+        if incoming.path:
+            self._files.take_back(incoming, data.uri)
+            if not incoming.room:
+                self._files.discard(incoming)
+        data.uri = given
 
     def _incoming(self, layout: Layout, directory: str, uri: str) -> Incoming:
         """Take what a tool wrote for us as it is, copy what is somebody else's, leave what is in its place."""

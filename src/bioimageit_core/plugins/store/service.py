@@ -181,7 +181,13 @@ class Store(RawDataStore, DeletingStore, DataService):
         return self._results.stage(dataset, processed_data, self.formats)
 
     def create_data(self, dataset: Dataset, run: Run, processed_data: ProcessedData) -> ProcessedData:
-        return self._results.create_data(dataset, run, processed_data)
+        return self._results.create_data(dataset, run, [processed_data])[0]
+
+    def create_many_data(
+        self, dataset: Dataset, run: Run, processed_data: Sequence[ProcessedData]
+    ) -> list[ProcessedData]:
+        """Store several results, all or none; see `bioimageit_core.plugins.abilities.CreatesManyData`."""
+        return self._results.create_data(dataset, run, processed_data) if processed_data else []
 
     def receive_data(self, dataset: Container, data: Sequence[Data]) -> list[Data]:
         """Store data of another home as they are; see `bioimageit_core.plugins.abilities.ReceivesData`."""
