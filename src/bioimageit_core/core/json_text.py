@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -105,6 +106,10 @@ def _is_plain(value: Any) -> bool:
         items = value.values()
     elif kind is list:
         items = value
+        if _DICT.issuperset(map(type, value)):  # the list of a dataset, which may be long: with no loop of ours
+            values = chain.from_iterable(map(dict.values, value))
+            if _TEXT.issuperset(map(type, chain.from_iterable(value))) and _PLAIN.issuperset(map(type, values)):
+                return True
     else:
         return kind in _PLAIN
     if _PLAIN.issuperset(map(type, items)):  # the usual case, with no loop of ours
@@ -112,5 +117,6 @@ def _is_plain(value: Any) -> bool:
     return all(type(item) in _PLAIN or _is_plain(item) for item in items)
 
 
+_DICT = frozenset({dict})
 _TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})

@@ -46,7 +46,7 @@ def exec_tool(
         A value does not fit the tool, or an input is not there.
     """
     from bioimageit_core.core.wrappers import collect_outputs, judge, prepare_call, wrapper_directories
-    from bioimageit_core.jobs.execute import write_job_dir
+    from bioimageit_core.jobs.job_dir import write_job_dir
 
     told = Progress(list(observers), job_id, 1)
     names = {parameter.name for parameter in tool.inputs if parameter.is_data or parameter.io == IO_INPUT}

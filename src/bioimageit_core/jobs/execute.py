@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from bioimageit_core.core.utils import format_date
 from bioimageit_core.core.wrappers import collect_outputs, judge, output_specs, prepare_call, wrapper_directories
 from bioimageit_core.core.wrappers.call import Call, OutputFile
 from bioimageit_core.jobs.digests import Digests
+from bioimageit_core.jobs.job_dir import remove_empty_place, remove_staged, write_job_dir
 from bioimageit_core.jobs.naming import unique_name
 from bioimageit_core.jobs.pickup import Pending, load_pending, save_pending, stable_name
 from bioimageit_core.jobs.plan import Plan, PlannedItem
@@ -31,7 +32,7 @@ from bioimageit_core.jobs.staging import Staging, remove
 if TYPE_CHECKING:
     from bioimageit_core.jobs.far_items import FarItems
 
-__all__ = ["Executor", "Limits", "inputs_of", "write_job_dir"]
+__all__ = ["Executor", "Limits", "inputs_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ class Executor:
         self._digests = Digests()
         self._tool_directories = wrapper_directories(plan.tool)
         self._names = set(plan.earlier.names)
-        self._names_turn = threading.Lock()
+        self._turn = threading.Lock()
+        self._under_way = 0
         self._slots = threading.Semaphore(max(1, workers))
         self._date = format_date("now")
 
@@ -97,7 +99,8 @@ class Executor:
                 record.outputs, record.key = list(item.result.outputs), item.result.key
             else:
                 self.started(number, item.name)
-                self._do(number, item, record)
+                with self._counted():
+                    self._do(number, item, record)
         except Exception as error:  # noqa: BLE001 - of services and runners; it is kept and shown
             self._failed(number, record, error)
         finally:
@@ -105,6 +108,16 @@ class Executor:
                 self.staging.release(item.inputs)
                 record.seconds = round(time.monotonic() - started, 4)
         return number, record
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._turn:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._under_way -= 1
 
     def _do(self, number: int, item: PlannedItem, record: ItemRecord) -> None:
         if self.far is not None and self.far.takes(item):
@@ -204,14 +217,14 @@ class Executor:
                 raise RunnerExecError(f"the tool wrote nothing for {item.name}", call.argv, record.exit_status)
             digests = [self._digests.of(data.uri) for data in outputs]
             left = [data.uri for data in outputs]
-            stored = self.staging.store(outputs)
+            stored = self.staging.store(outputs, more_to_come=self._under_way > 1)
         except BaseException:
             self._forget([*staged.values(), *outputs])
             raise
         finally:
             shutil.rmtree(job_dir, ignore_errors=True)
         for place in left:
-            _remove_empty_place(place)
+            remove_empty_place(place)
         record.outputs = [
             FileRecord(data.output["name"], data.name, data.uuid, digest.sha256, digest.size, digest.mtime_ns)
             for data, digest in zip(stored, digests, strict=True)
@@ -287,7 +300,7 @@ class Executor:
                 record.dropped.append(
                     FileRecord(file.name, file.designation, "", digest.sha256, digest.size, digest.mtime_ns)
                 )
-                _remove_staged(file.path)
+                remove_staged(file.path)
         return [file for file in found if file.name not in self.plan.discard]
 
     def _output(
@@ -299,7 +312,7 @@ class Executor:
             data = self._new_data(item, file.name, file.label, file.format, file.designation)
             self.staging.place(data, job_dir)
         elif data.format != _known(file.format):  # what it is shows only now, and so does its extension
-            _remove_staged("" if data.uri == file.path else data.uri)
+            remove_staged("" if data.uri == file.path else data.uri)
             data.format = _known(file.format)
             self.staging.place(data, job_dir)
         if file.label:
@@ -315,7 +328,7 @@ class Executor:
         stem = f"{output}_{item.stem}"
         if designation:
             stem = f"{stem}_{designation}"
-        with self._names_turn:
+        with self._turn:
             name = unique_name(stem.replace("/", "_"), self._names)
             self._names.add(name.lower())
         data = ProcessedData()
@@ -329,55 +342,9 @@ class Executor:
     def _forget(self, outputs: Sequence[ProcessedData]) -> None:
         """Remove what was written for data that will not be, and let others have their names."""
         for data in outputs:
-            _remove_staged(data.uri)
-        with self._names_turn:
+            remove_staged(data.uri)
+        with self._turn:
             self._names.difference_update(data.name.lower() for data in outputs)
-
-
-def write_job_dir(call: Call) -> None:
-    """Write the files of a call, and link its inputs, where its command expects them.
-
-    Raises
-    ------
-    RunnerExecError
-        A path leaves the job's directory.
-    """
-    for relative, content in call.files.items():
-        path = _inside(call.job_dir, relative)
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
-    for relative, source in call.links.items():
-        path = _inside(call.job_dir, relative)
-        try:
-            os.symlink(source, path)
-        except OSError:  # no symbolic links here
-            if os.path.isdir(source):
-                shutil.copytree(source, path)
-            else:
-                shutil.copy2(source, path)
-
-
-def _inside(job_dir: str, relative: str) -> str:
-    path = os.path.normpath(os.path.join(job_dir, relative))
-    if not path.startswith(os.path.join(os.path.normpath(job_dir), "")):
-        raise RunnerExecError(f"{relative!r} leaves the job's directory")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    return path
-
-
-def _remove_staged(path: str) -> None:
-    """Remove what a failed tool wrote, and the directory that was made for it alone."""
-    if not path:
-        return
-    remove(path)
-    _remove_empty_place(path)
-
-
-def _remove_empty_place(path: str) -> None:
-    """Remove the directory that LOCAL made for one output, now that the output is not in it any more."""
-    if f"{os.sep}.bioimageit{os.sep}" in path:
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(path))
 
 
 def _known(format_: str) -> str:

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ __all__ = ["Staging", "remove"]
 
 logger = logging.getLogger(__name__)
 
+_GATHER = 0.03  # seconds that results wait for others to be stored with
+
 
 @dataclass
 class _Delivery:
@@ -41,7 +44,7 @@ class _Delivery:
     outputs: Sequence[ProcessedData]
     stored: list[ProcessedData] = field(default_factory=list)
     error: BaseException | None = None
-    is_over: bool = False
+    is_over: threading.Event = field(default_factory=threading.Event)
 
 
 class Staging:
@@ -125,17 +128,22 @@ class Staging:
         data.uri = os.path.join(folder, "results", f"{name}.{extension}" if extension else name)
         return data.uri
 
-    def store(self, outputs: Sequence[ProcessedData]) -> list[ProcessedData]:
+    def store(self, outputs: Sequence[ProcessedData], more_to_come: bool = False) -> list[ProcessedData]:
         """Create all data of an item, or none of them.
 
-        Where the service can store many at once, whoever has his turn stores what the others who wait for theirs
-        have, too: one wait for the disk is then enough for all of them.
+        Where the service can store many at once and other items are under way (`more_to_come`), the first to come
+        waits a moment, and stores what the others have by then, too: one wait for the disk is enough for all of them.
         """
         mine = _Delivery(outputs)
         with self._bookkeeping:
             self._deliveries.append(mine)
-        with self._service_turn:
-            if not mine.is_over:
+            is_first = len(self._deliveries) == 1
+        if not is_first:
+            mine.is_over.wait()
+        else:
+            if more_to_come and self._creates_many is not None:
+                time.sleep(_GATHER)
+            with self._service_turn:
                 with self._bookkeeping:
                     group, self._deliveries = self._deliveries, []
                 self._deliver(group)
@@ -149,17 +157,19 @@ class Staging:
             try:
                 several = [data for one in group for data in one.outputs]
                 stored = iter(self._creates_many.create_many_data(self._dataset, self._run, several))
-                for one in group:
-                    one.stored, one.is_over = list(islice(stored, len(one.outputs))), True
-                return
-            except Exception as error:
+            except Exception as error:  # whose it is shows when each is stored by itself
                 logger.debug("results of %d items cannot be stored at once", len(group), exc_info=error)
+            else:
+                for one in group:
+                    one.stored = list(islice(stored, len(one.outputs)))
+                    one.is_over.set()
+                return
         for one in group:
             try:
                 one.stored = self._create(one.outputs)
             except BaseException as error:  # noqa: BLE001 - raised in the thread that it concerns
                 one.error = error
-            one.is_over = True
+            one.is_over.set()
 
     def _create(self, outputs: Sequence[ProcessedData]) -> list[ProcessedData]:
         if self._creates_many is not None:

@@ -52,11 +52,13 @@ class LocalRunnerService(SubmitsHere, RunnerService):
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._jobs = 0
+        self._job_env: dict[str, str] | None = None  # that of commands while jobs run: putting it together takes long
 
     def set_up(self, tool: Tool, job_id: int = 0) -> None:
-        """Begin a job; there is nothing to prepare."""
+        """Begin a job: its commands get the environment variables that this process has now."""
         with self._lock:
             self._jobs += 1
+            self._job_env = local_environment(self._env)
 
     def exec(self, tool: Tool, args: Sequence[str], job_id: int = 0) -> None:
         """Execute an argv in the current directory, to its end.
@@ -75,12 +77,15 @@ class LocalRunnerService(SubmitsHere, RunnerService):
         """Execute a command and say what became of it; see `contracts.RunsCommands`."""
         token = f"{self._token}-{next(self._numbers)}-"
         hint = "install it, or choose a runner that makes the tool's environment (such as UV, CONDA or DOCKER)"
-        return run_process(command, environment=local_environment(self._env), stop=stop, token=token, hint=hint)
+        env = self._job_env or local_environment(self._env)
+        return run_process(command, environment=env, stop=stop, token=token, hint=hint)
 
     def tear_down(self, tool: Tool, job_id: int = 0) -> None:
         """End a job and, if it was the last, whatever its tools left running."""
         with self._lock:
             self._jobs = max(0, self._jobs - 1)
             is_last = self._jobs == 0
+            if is_last:
+                self._job_env = None
         if is_last:
             end_strays(self._token)
