@@ -10,6 +10,7 @@ from bioimageit_core.testing.data_import import ImportDirTests, ImportTests
 from bioimageit_core.testing.data_lineage import DatasetTests, FileTests, LineageTests
 from bioimageit_core.testing.data_machine import MachineTests
 from bioimageit_core.testing.data_queries import QueryTests
+from bioimageit_core.testing.data_together import TogetherTests
 
 __all__ = ["DataServiceTests"]
 
@@ -23,6 +24,7 @@ class DataServiceTests(
     DatasetTests,
     LineageTests,
     FileTests,
+    TogetherTests,
     ArrivalTests,
     NameTests,
     ValueTests,

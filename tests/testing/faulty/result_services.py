@@ -37,6 +37,18 @@ class InventsFiles(MemoryMetadataService):
         return super().create_data(dataset, run, processed_data)
 
 
+@caught_by("test_of_results_one_of_which_has_no_file_none_is_stored")
+class StoresTogetherWhatItCan(MemoryMetadataService):
+    def create_many_data(self, dataset, run, processed_data):
+        return [self.create_data(dataset, run, data) for data in processed_data]
+
+
+@caught_by("test_results_stored_together_are_each_what_they_were")
+class StoresTogetherTheLastFirst(MemoryMetadataService):
+    def create_many_data(self, dataset, run, processed_data):
+        return [self.create_data(dataset, run, data) for data in reversed(processed_data)][::-1]
+
+
 @caught_by("test_results_of_one_name_are_two_data")
 class KnowsResultsByName(MemoryMetadataService):
     def create_data(self, dataset, run, processed_data):
