@@ -32,8 +32,8 @@ def encode(document: Any) -> bytes:
         It holds what JSON cannot say.
     """
     try:
-        # floats are spelt differently by the fast writer (1e16 for 1e+16, null for NaN), lone surrogates refused,
-        # and some types written that JSON does not have
+        # large and small floats are spelt differently by the fast writer (1e16 for 1e+16, null for NaN), lone
+        # surrogates refused, and some types written that JSON does not have
         if _is_plain(document):
             text = msgspec.json.format(_encoder.encode(document), indent=4)
             return text if text.isascii() and b"\x7f" not in text else _escape(text)
@@ -98,7 +98,7 @@ def _escape(text: bytes) -> bytes:
 
 
 def _is_plain(value: Any) -> bool:
-    """Say whether a value is made of nothing but dicts with text keys, lists, text, integers, truth values and None."""
+    """Say whether a value is nothing but dicts with text keys, lists, text, usual numbers, truth values and None."""
     kind = type(value)
     if kind is dict:
         if not _TEXT.issuperset(map(type, value)):
@@ -110,6 +110,8 @@ def _is_plain(value: Any) -> bool:
             values = chain.from_iterable(map(dict.values, value))
             if _TEXT.issuperset(map(type, chain.from_iterable(value))) and _PLAIN.issuperset(map(type, values)):
                 return True
+    elif kind is float:
+        return value == 0 or 1e-4 <= abs(value) < 1e16  # beyond, and NaN, both writers' spellings differ
     else:
         return kind in _PLAIN
     if _PLAIN.issuperset(map(type, items)):  # the usual case, with no loop of ours
