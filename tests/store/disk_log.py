@@ -2,15 +2,16 @@
 
 The process works on a real directory while its calls are written down. From the log an image is made of what would be
 there if the machine had stopped after any of them: after a kill everything up to then; after a power cut what was
-synced, some prefix of the changes of directories that were not, and of file contents that were not all, half or
-nothing. It is a model of a filesystem, not a block device: changes of one directory come in order, renames are atomic.
+synced, some prefix of the changes of directories that were not, and of file contents that were not all, half, nothing
+or all of every second file. It is a model of a filesystem, not a block device: changes of one directory come in order,
+renames are atomic.
 """
 
 from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,10 @@ import pytest
 from bioimageit_core.plugins.store import disk, local_files
 
 _IGNORED = ("index.sqlite", "lock")  # derived, or of the process that is no more
+
+
+WHOLE = ("dropped", "torn", "kept")
+UNSYNCED = (*WHOLE, "odd kept", "even kept")
 
 
 @dataclass
@@ -158,7 +163,7 @@ class DiskLog:
             torn = Op("write", file=op.file, content=op.content[: len(op.content) // 2])
             yield self._image([*self.ops[:count], torn], range(count), "kept")
 
-    def after_power_cut(self, count: int) -> Iterator[Image]:
+    def after_power_cut(self, count: int, unsynced: Sequence[str] = UNSYNCED) -> Iterator[Image]:
         """Give what may be there if the power goes after `count` calls."""
         ops = self.ops[:count]
         durable: set[int] = set()
@@ -171,8 +176,8 @@ class DiskLog:
             elif op.name not in {"write", "fsync"}:
                 waiting.append(number)
         for length in range(len(waiting) + 1):
-            for unsynced in ("dropped", "torn", "kept"):
-                yield self._image(ops, sorted(durable | set(waiting[:length])), unsynced)
+            for how in unsynced:
+                yield self._image(ops, sorted(durable | set(waiting[:length])), how)
 
     def _image(self, ops: list[Op], survived: Any, unsynced: str) -> Image:
         image = self.start.copy()
@@ -189,7 +194,10 @@ class DiskLog:
             image.apply(ops[number])
         for file, content in written.items():
             safe = synced.get(file, b"")
-            cut = {"dropped": len(safe), "torn": (len(safe) + len(content)) // 2, "kept": len(content)}[unsynced]
+            what = unsynced
+            if what in {"odd kept", "even kept"}:  # of files written one after the other one is there, one is not
+                what = "kept" if (file % 2 == 1) == (what == "odd kept") else "dropped"
+            cut = {"dropped": len(safe), "torn": (len(safe) + len(content)) // 2, "kept": len(content)}[what]
             image.contents[file] = content[:cut]
         return image
 

@@ -111,7 +111,7 @@ def _is_plain(value: Any) -> bool:
             if _TEXT.issuperset(map(type, chain.from_iterable(value))) and _PLAIN.issuperset(map(type, values)):
                 return True
     elif kind is float:
-        return value == 0 or 1e-4 <= abs(value) < 1e16  # beyond, and NaN, both writers' spellings differ
+        return bool(value == 0 or 1e-4 <= abs(value) < 1e16)  # beyond, and NaN, both writers' spellings differ
     else:
         return kind in _PLAIN
     if _PLAIN.issuperset(map(type, items)):  # the usual case, with no loop of ours

@@ -202,8 +202,8 @@ class Files(ABC):
         """Return when all that was written below `uri` is on the disk."""
 
     @abstractmethod
-    def sync_together(self, uris: Sequence[str]) -> None:
-        """Return when these files and directories, and their entries where they are in, are on the disk."""
+    def sync_together(self, uris: Sequence[str], *, entries: bool = True) -> None:
+        """Return when these files and directories are on the disk, and their `entries` in what they are in."""
 
     def leads_to(self, uri: str) -> str:
         """Return the URI that `uri` is, with no links in it."""

@@ -345,7 +345,7 @@ class FsspecFiles(Files):
         with self._guard:
             return self._locks.setdefault(directory, threading.RLock())
 
-    def sync_together(self, uris: Sequence[str]) -> None:
+    def sync_together(self, uris: Sequence[str], *, entries: bool = True) -> None:
         """Do nothing: what a server has acknowledged is kept."""
 
     def sync(self, uri: str) -> None:

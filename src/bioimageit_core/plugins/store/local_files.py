@@ -359,7 +359,7 @@ class LocalFiles(LocalLogs, Files):
             lock = self._locks.setdefault(directory, ExperimentLock(directory))
         return lock.held()
 
-    def sync_together(self, uris: Sequence[str]) -> None:
+    def sync_together(self, uris: Sequence[str], *, entries: bool = True) -> None:
         if not self.durable:
             return
         if len(uris) > _FEW:
@@ -368,7 +368,8 @@ class LocalFiles(LocalLogs, Files):
         for uri in uris:
             for path in tree(uri) if os.path.isdir(uri) else [uri]:
                 sync_file(path)
-        self._sync_directories(os.path.dirname(uri) for uri in uris)
+        if entries:
+            self._sync_directories(os.path.dirname(uri) for uri in uris)
 
     def sync(self, uri: str) -> None:
         if self.durable:

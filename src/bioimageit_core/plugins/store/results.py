@@ -107,6 +107,10 @@ class Results:
         placed: list[ProcessedData] = []
         try:
             incoming.extend(self._incoming(layout, parent(dataset.md_uri), uri) for uri in given)
+            # the contents before documents that speak of them, so that what an orphan speaks of is whole
+            self._files.sync_together(
+                [one.path or uri for one, uri in zip(incoming, given, strict=True)], entries=False
+            )
             with self._files.lock(layout.ours):
                 listing = self._listings.open(dataset.md_uri)
                 try:
@@ -114,7 +118,7 @@ class Results:
                         self._place(one, each, parent(dataset.md_uri), layout, listing)
                         placed.append(each)
                         self._describe(each, listing)
-                    self._files.sync_together([uri for each in data for uri in (each.uri, each.md_uri)])
+                    self._files.sync_together([each.md_uri for each in data])  # and all entries of their directory
                     self._tell(layout, listing, list(zip(incoming, data, strict=True)))
                 except BaseException:
                     self._listings.forget(dataset.md_uri)
