@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from types import ModuleType
 from typing import Protocol
@@ -84,7 +85,7 @@ def kind_of(path: str) -> str:
 
 
 def _reader_of(path: str) -> _Reader:
-    from bioimageit_core.images import others, pictures, tiff, zarrs
+    from bioimageit_core.images import lif, others, pictures, tiff, zarrs
 
     if os.path.isdir(path):
         if not zarrs.is_zarr(path):
@@ -101,6 +102,8 @@ def _reader_of(path: str) -> _Reader:
     name = path.lower()
     if (start.startswith(tiff.MAGIC) or name.endswith(_TIFFS)) and not others.prefers(path):
         return _as_reader(tiff)
+    if lif.is_lif(start) and importlib.util.find_spec("liffile") is not None:
+        return _as_reader(lif)
     return _as_reader(pictures if pictures.is_picture(start) or name.endswith(_PICTURES) else others)
 
 
