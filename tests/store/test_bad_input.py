@@ -352,3 +352,152 @@ def test_a_waiting_list_cannot_lead_outside(home: Any, service: Any, kept: Any) 
     (pending / "data.jsonl").write_bytes(b'["u", "../../../etc/passwd"]\n["v", "/etc/passwd"]\n')
     dataset = home.make().get_dataset(kept["raw dataset"][0])
     assert [item.md_uri for item in dataset.uris] == [kept["raw data"][0]]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Give a folder with a file that nothing in an experiment has to do with."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "precious.txt").write_bytes(b"precious\n")
+    return folder
+
+
+def attempt_all(home: Any, kept: Any, sources: Path) -> list[str]:
+    """Do all that changes an experiment; return what was said against it."""
+    root, said = str(Path(kept["experiment"][0]).parent), []
+    actions: list[Callable[[Any], Any]] = [
+        lambda by: by.import_data(by.get_experiment(root), str(sources / "b.tif"), "b", "ada", "imagetiff"),
+        lambda by: by.annotate_data(by.get_dataset(kept["raw dataset"][0]), {kept["raw data"][0]: {"Gene": "y"}}),
+        lambda by: by.create_dataset(by.get_experiment(root), "more"),
+        lambda by: by.create_run(by.get_dataset(kept["dataset"][0]), Run()),
+        lambda by: list(by.query_data(by.get_dataset(kept["raw dataset"][0]), "Gene=x")),
+        lambda by: list(by.check_experiment(root)),
+        lambda by: list(by.repair_experiment(root)),
+        lambda by: by.delete_data(root, [kept["processed data"][0]]),
+        lambda by: by.delete_data(root, [], [kept["dataset"][0]]),
+        lambda by: by.finish_deletions(root),
+        lambda by: by.restore(root),
+        lambda by: by.purge_trash(root),
+    ]
+    for action in actions:
+        by = home.make()
+        try:
+            action(by)
+        except DataServiceError as error:
+            said.append(str(error))
+        by.flush()
+    return said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "lock",
+        "lock.owner",
+        "journal.jsonl",
+        "index.sqlite",
+        "checked.sqlite",
+        "temp",
+        "staging",
+        "trash",
+        "pending",
+    ],
+)
+def test_through_a_link_in_our_folder_nothing_is_changed(
+    home: Any, kept: Any, sources: Path, elsewhere: Path, name: str
+) -> None:
+    place = Path(kept["experiment"][0]).parent / ".bioimageit" / name
+    if place.exists():
+        os.rename(place, elsewhere.parent / "aside")
+    is_folder = name in {"", "temp", "staging", "trash", "pending"}
+    os.symlink(elsewhere if is_folder else elsewhere / "precious.txt", place)
+    said = attempt_all(home, kept, sources)
+    assert len(said) >= 9
+    assert all(f"no link or pipe may be here '{str(place).rstrip('/')}'" in each for each in said)
+    assert [(path.name, path.read_bytes()) for path in elsewhere.iterdir()] == [("precious.txt", b"precious\n")]
+
+
+def put_in_trash(root: Path, state: str, *moves: str) -> Path:
+    place = root / ".bioimageit/trash/entry"
+    place.mkdir(parents=True)
+    about = {"id": "entry", "time": "2024-01-01T00:00:00Z", "who": "", "what": "", "state": state, "moves": moves}
+    (place / "trash.json").write_text(json.dumps(about))
+    return place
+
+
+@pytest.mark.parametrize("state", ["deleting", "restoring", "purging", "deleted"])
+@pytest.mark.parametrize("linked", ["data", ".bioimageit/trash/entry/data", ".bioimageit/trash/entry"])
+def test_through_a_link_nothing_is_deleted_restored_or_purged(
+    home: Any, kept: Any, sources: Path, elsewhere: Path, state: str, linked: str
+) -> None:
+    root = Path(kept["experiment"][0]).parent
+    place = put_in_trash(root, state, "data/precious.txt", "precious.txt")
+    if (root / linked).exists():
+        for path in (root / linked).iterdir():
+            os.rename(path, elsewhere / path.name)
+        (root / linked).rmdir()
+    os.symlink(elsewhere, root / linked)
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    said = attempt_all(home, kept, sources)
+    assert any("is a link" in each for each in said)
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
+    assert place.exists()
+
+
+@pytest.mark.parametrize("linked", ["mask", "mask/inner"])
+def test_a_purge_follows_no_link(home: Any, kept: Any, elsewhere: Path, linked: str) -> None:
+    root = Path(kept["experiment"][0]).parent
+    (elsewhere / "x.md.json").write_bytes(b"{}")  # as the folder of another dataset has it
+    place = put_in_trash(root, "deleted", "mask")
+    if "/" in linked:
+        (place / "mask").mkdir()
+    os.symlink(elsewhere, place / linked)
+    home.make().purge_trash(str(root))
+    assert sorted(os.listdir(elsewhere)) == ["precious.txt", "x.md.json"]
+    assert not os.path.lexists(place / linked)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\0" * 100])
+def test_a_damaged_entry_of_the_trash_stops_no_other(home: Any, kept: Any, service: Any, content: bytes) -> None:
+    root = Path(kept["experiment"][0]).parent
+    place = put_in_trash(root, "deleted", "data/x.tif")
+    (place / "trash.json").write_bytes(content)
+    (place / "data").mkdir()
+    (place / "data/x.tif").write_bytes(b"x")
+    entry = service.delete_data(str(root), [kept["processed data"][0]])
+    assert [each.id for each in service.get_trash(str(root))] == [entry.id]
+    (finding,) = service.check_experiment(str(root))
+    assert (finding.kind, finding.uri, finding.repairable) == ("unreadable document", str(place / "trash.json"), False)
+    with pytest.raises(DocumentError, match="is no manifest of the trash"):
+        service.restore(str(root), "entry")
+    service.restore(str(root))
+    service.purge_trash(str(root))
+    assert (place / "data/x.tif").read_bytes() == b"x"
+
+
+def test_what_is_no_file_is_not_described_and_stops_no_repair(home: Any, kept: Any, elsewhere: Path) -> None:
+    root = Path(kept["experiment"][0]).parent
+    os.mkfifo(root / "data/a pipe")
+    os.symlink(elsewhere / "precious.txt", root / "data/a link")
+    os.symlink("nowhere", root / "data/lost")
+    (root / "data/z.tif").write_bytes(b"z")
+    by = home.make()
+    assert list(by.repair_experiment(str(root))) == [f"described {root}/data/z.tif"]
+    found = {Path(finding.uri).name: finding.kind for finding in by.check_experiment(str(root))}
+    assert found == dict.fromkeys(["a pipe", "a link", "lost"], "orphan file")
+
+
+@pytest.mark.parametrize("log", ["journal.jsonl", "pending/data.jsonl"])
+def test_a_pipe_that_poses_as_a_log_is_told(home: Any, kept: Any, log: str) -> None:
+    root = Path(kept["experiment"][0]).parent
+    path = root / ".bioimageit" / log
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    by = home.make()
+    with pytest.raises(DataServiceError, match=f"is not a regular file '{path}'"):
+        by.get_dataset(kept["raw dataset"][0]) if "pending" in log else by.get_history(str(root))
+    with pytest.raises(DataServiceError):
+        list(by.check_experiment(str(root)))

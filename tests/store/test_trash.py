@@ -200,3 +200,18 @@ def test_a_data_whose_document_is_unreadable_can_be_deleted(
     home.write(data[0].md_uri, b"{")
     service.delete_data(experiment.md_uri, [data[0].md_uri])
     assert [each.name for each in listed()] == ["b.tif", "c.tif"]
+
+
+def test_a_result_that_cannot_come_back_before_its_dataset_keeps_nothing_from_coming_back(
+    home: Any, service: Any, experiment: Experiment, mask: ProcessedData, findings: Any
+) -> None:
+    dataset = experiment.md_uri.replace("experiment.md.json", "masks/processed_dataset.md.json")
+    result = service.delete_data(experiment.md_uri, [mask.md_uri])
+    folder = service.delete_data(experiment.md_uri, [], [dataset])
+    with pytest.raises(ConflictError, match=r"masks is not there; restore it first"):
+        service.restore(experiment.md_uri, result.id)
+    assert {each.state for each in service.get_trash(experiment.md_uri)} == {"deleted"}
+    for entry in (folder, result):
+        assert home.make().restore(experiment.md_uri, entry.id).id == entry.id
+    assert service.get_processed_data(mask.md_uri).uuid == mask.uuid
+    assert findings() == []

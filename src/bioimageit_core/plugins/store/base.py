@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from bioimageit_core.containers import Experiment
@@ -34,18 +34,31 @@ def told(cls: _C) -> _C:
 
 
 def _told(method: Callable[..., Any]) -> Callable[..., Any]:
+    doing = method.__name__.replace("_", " ")
+
     @functools.wraps(method)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
+        with _telling(doing):
             return method(*args, **kwargs)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            if not error.filename:
-                raise guarded(error, method.__name__.replace("_", " ")) from error
-            raise NotFoundError("file or directory", str(error.filename)) from error
-        except OSError as error:
-            raise guarded(error, method.__name__.replace("_", " ")) from error
 
-    return wrapped
+    @functools.wraps(method)
+    def wrapped_generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with _telling(doing):
+            yield from method(*args, **kwargs)
+
+    return wrapped_generator if inspect.isgeneratorfunction(method) else wrapped
+
+
+@contextmanager
+def _telling(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not error.filename:
+            raise guarded(error, doing) from error
+        raise NotFoundError("file or directory", str(error.filename)) from error
+    except OSError as error:
+        raise guarded(error, doing) from error
 
 
 @told

@@ -30,6 +30,7 @@ __all__ = [
     "move_back",
     "move_in",
     "purge_files",
+    "to_move_back",
     "unlist",
 ]
 
@@ -137,21 +138,30 @@ def move_in(entry: Entry) -> None:
             entry.files.move(here, there, sync=False)
 
 
-def move_back(entry: Entry) -> None:
-    """Move what was deleted to where it was.
+def to_move_back(entry: Entry) -> list[str]:
+    """Return what of an entry is still in the trash, and can be moved to where it was.
 
     Raises
     ------
     ConflictError
-        Something else is there now; nothing was moved.
+        Something else is there now, or the folder that it was in is not.
     """
     waiting = [path for path in entry.record.moves if entry.files.exists(join(entry.place, path))]
     for path in waiting:
         if _is_taken(entry.files, join(entry.root, path)):
             raise ConflictError(f"{join(entry.root, path)} is there again; move or delete it, then restore")
-        if "/" in path and not entry.files.exists(parent(join(entry.root, path))):
-            raise ConflictError(f"{parent(join(entry.root, path))} is not there; restore it first")
-    for path in reversed(waiting):
+    # its list too: some filesystems keep a folder that nothing is in
+    needed = {parent(path) for path in waiting if "/" in path} | {each.document for each in entry.record.listed}
+    for path in sorted(needed):
+        if not entry.files.exists(join(entry.root, path)):
+            folder = path if path in map(parent, waiting) else parent(path)
+            raise ConflictError(f"{join(entry.root, folder)} is not there; restore it first")
+    return waiting
+
+
+def move_back(entry: Entry) -> None:
+    """Move what was deleted to where it was; with a `ConflictError` nothing is moved."""
+    for path in reversed(to_move_back(entry)):
         entry.files.move(join(entry.place, path), join(entry.root, path), sync=False)
 
 
@@ -180,7 +190,7 @@ def _below(files: Files, place: str, moves: list[str]) -> Iterator[str]:
         uri = join(place, path)
         if not files.exists(uri):
             continue
-        if "/" in path:
+        if "/" in path or files.is_link(uri):
             yield uri
             continue
         folders = [uri]
@@ -188,7 +198,9 @@ def _below(files: Files, place: str, moves: list[str]) -> Iterator[str]:
             is_ours = name_of(folder) == OURS
             for each in list(files.entries(folder)):
                 found = join(folder, each.name)
-                if each.is_dir and not is_ours and _holds_documents(files, found):
+                # what a link leads to is not in the trash
+                is_folder = each.is_dir and not files.is_link(found)
+                if is_folder and not is_ours and _holds_documents(files, found):
                     folders.append(found)
                 elif not is_ours or each.name not in _RECORDS:
                     yield found

@@ -13,6 +13,8 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 
+from bioimageit_core.plugins.store.disk import strange_in
+
 __all__ = ["Checked", "as_text"]
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS checked (path TEXT PRIMARY KEY, signature TEXT, sha256 TEXT) WITHOUT ROWID"
@@ -26,7 +28,7 @@ class Checked:
         self._path = path
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
-        if path and os.path.isdir(os.path.dirname(path)):
+        if path and os.path.isdir(os.path.dirname(path)) and not strange_in(os.path.dirname(path)):
             self._open()
 
     def _open(self) -> None:

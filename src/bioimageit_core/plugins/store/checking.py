@@ -143,7 +143,10 @@ class Checker:
                 md_uri = join(layout.root, name, document)
                 if name != OURS and md_uri not in listed and self._files.exists(md_uri):
                     yield Finding("orphan dataset", md_uri, "the experiment does not list it", repairable=True)
-        for entry in Trash(self._documents, self._listings, self._journal, layout).unfinished():
+        trash = Trash(self._documents, self._listings, self._journal, layout)
+        for error in trash.unreadable():
+            yield Finding("unreadable document", error.uri, str(error))
+        for entry in trash.unfinished():
             what = f"{entry.state} {entry.what} was interrupted: the same command again, or a repair, completes it"
             yield Finding("leftover", entry.place, what, repairable=True)
         for place in (layout.temp, layout.staging):

@@ -16,6 +16,7 @@ __all__ = [
     "make_dirs",
     "move_new",
     "signature_of",
+    "strange_in",
     "sync_directory",
     "sync_file",
     "sync_filesystem",
@@ -92,6 +93,20 @@ def make_dirs(path: str) -> list[str]:
         with contextlib.suppress(FileExistsError):  # made by another process meanwhile
             os.mkdir(directory)
     return [os.path.dirname(directory) for directory in missing]
+
+
+def strange_in(directory: str) -> str:
+    """Return what in a folder of ours is neither file nor folder, or the folder if it is a link; ``''`` if all is well.
+
+    Whoever made the experiment may have put it there: what is written to a link, or removed below it, is elsewhere.
+    """
+    if os.path.islink(directory):
+        return directory
+    with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+                return entry.path
+    return ""
 
 
 def unlink(path: str) -> None:

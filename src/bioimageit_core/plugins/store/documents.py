@@ -79,8 +79,11 @@ class Documents:
         else:
             document = decode(content, md_uri)
             record = container_of(kind, document, md_uri, self._resolver(kind, document, md_uri))
-        if isinstance(record, Data) and record.uri:
-            self._check_links(record)
+        if isinstance(record, Data):
+            if record.uri and not (isinstance(record, RawData) and _is_reference(record.extra.get(REFERENCE))):
+                self.check_place(md_uri, record.uri, Layout.of_record(md_uri).root)
+        elif isinstance(record, Dataset):
+            self.check_place(md_uri, md_uri.rpartition("/")[0], Layout.of_record(md_uri).root)
         setattr(record, _AS_READ, (content, ()))
         return record
 
@@ -101,27 +104,30 @@ class Documents:
             return None
         return record
 
-    def _check_links(self, data: Data) -> None:
-        """Refuse a file that is where it belongs by its name, and elsewhere by a link."""
-        if isinstance(data, RawData) and _is_reference(data.extra.get(REFERENCE)):
-            return
-        uri, layout = self.files.leads_to(data.uri), Layout.of_record(data.md_uri)
-        place = (uri.rpartition("/")[0], layout.root)
+    def check_place(self, md_uri: str, uri: str, root: str) -> None:
+        """Refuse a file or folder that is in `root` by its name, and elsewhere by a link.
+
+        Raises
+        ------
+        DocumentError
+            It is outside, and not where the configuration trusts; the error is about the document `md_uri`.
+        """
+        real = self.files.leads_to(uri)
+        place = (real.rpartition("/")[0], root)
         if place in self._inside:
             return
-        root = self.files.leads_to(layout.root)
-        if uri.startswith(root + "/"):
+        if real.startswith(self.files.leads_to(root) + "/"):
             self._inside.add(place)
             return
-        if any(is_within(uri, self.files.leads_to(place)) for place in self._trusted):
+        if any(is_within(real, self.files.leads_to(place)) for place in self._trusted):
             return
-        if any(is_within(data.uri, place) for place in self._trusted):
+        if any(is_within(uri, place) for place in self._trusted):
             return
         reason = (
-            f"{data.uri!r} is a link to {uri!r}, which is outside its experiment; import it by reference"
+            f"{uri!r} is a link to {real!r}, which is outside its experiment; import it by reference"
             " (or name its folder in 'trusted_dirs' of the configuration's 'metadata')"
         )
-        raise DocumentError(data.md_uri, reason)
+        raise DocumentError(md_uri, reason)
 
     def parse_data(self, content: bytes, md_uri: str) -> RawData | ProcessedData:
         """Make the container of a data's document, whichever it is."""

@@ -209,6 +209,10 @@ class Files(ABC):
         """Return the URI that `uri` is, with no links in it."""
         return uri
 
+    def is_link(self, uri: str) -> bool:
+        """Say whether there is a link, whatever it leads to."""
+        return False
+
     @abstractmethod
     def local_copy(self, uri: str) -> str:
         """Return a path on this machine where `uri` can be read: its own, or that of a new copy."""

@@ -22,7 +22,7 @@ from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
 from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.content import is_text
-from bioimageit_core.plugins.store.disk import Signature, signature_of
+from bioimageit_core.plugins.store.disk import Signature, signature_of, strange_in
 from bioimageit_core.plugins.store.documents import Documents
 from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Sum, total_of
 from bioimageit_core.plugins.store.layout import Layout
@@ -344,7 +344,8 @@ def _connect(path: str, *, durable: bool = False) -> sqlite3.Connection:
     A transaction that a kill interrupts is rolled back by who opens it next; after a power cut that holds where it is
     `durable`. Half a transaction could go unnoticed: the rows of one document and the sum over all of another moment.
     """
-    if path != ":memory:" and not os.path.isdir(os.path.dirname(path)):
+    folder = os.path.dirname(path)
+    if path != ":memory:" and (not os.path.isdir(folder) or strange_in(folder)):
         raise sqlite3.OperationalError("no folder for an index")
     database = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
     try:

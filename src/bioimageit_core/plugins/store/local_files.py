@@ -82,6 +82,9 @@ class LocalFiles(LocalLogs, Files):
             real = self._real[directory] = os.path.realpath(directory or "/").replace(os.sep, "/").rstrip("/")
         return os.path.realpath(uri).replace(os.sep, "/") if os.path.islink(uri) else f"{real}/{name}"
 
+    def is_link(self, uri: str) -> bool:
+        return os.path.islink(uri)
+
     def local_copy(self, uri: str) -> str:
         return uri
 

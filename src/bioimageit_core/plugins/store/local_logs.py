@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from io import FileIO
 
-from bioimageit_core.plugins.store.content import lines_back, write_all
+from bioimageit_core.plugins.store.content import lines_back, open_regular, write_all
 from bioimageit_core.plugins.store.disk import in_made_directory
 
 __all__ = ["LocalLogs"]
+
+# not through a link, which leads elsewhere
+_APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _APPENDING |= getattr(os, _flag, 0)
 
 
 class LocalLogs:
@@ -18,8 +24,7 @@ class LocalLogs:
     durable: bool
 
     def append(self, log: str, content: bytes, *, sync: bool = True) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        descriptor = in_made_directory(log, lambda: os.open(log, flags, 0o666))
+        descriptor = in_made_directory(log, lambda: os.open(log, _APPENDING, 0o666))
         try:
             end = os.fstat(descriptor).st_size
             if end and os.pread(descriptor, 1, end - 1) != b"\n":  # a writer was killed in mid-line
@@ -33,11 +38,11 @@ class LocalLogs:
     def read_log(self, log: str, since: str = "") -> tuple[bytes, str]:
         start = int(since or 0)
         try:
-            with open(log, "rb") as file:
+            with FileIO(open_regular(log)[0]) as file:
                 if start > os.fstat(file.fileno()).st_size:  # it was cleared meanwhile
                     start = 0
                 file.seek(start)
-                content = file.read()
+                content = file.readall()
         except FileNotFoundError:
             return b"", ""
         whole = content[: content.rfind(b"\n") + 1]
@@ -45,7 +50,7 @@ class LocalLogs:
 
     def read_log_back(self, log: str) -> Iterator[tuple[int, bytes]]:
         try:
-            with open(log, "rb", buffering=0) as file:
+            with FileIO(open_regular(log)[0]) as file:
                 yield from lines_back(file.fileno(), os.fstat(file.fileno()).st_size)
         except FileNotFoundError:
             return

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bioimageit_core.core.exceptions import ConflictError
+from bioimageit_core.plugins.store.disk import strange_in
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -53,10 +54,15 @@ class ExperimentLock:
         ------
         ConflictError
             Another process held it for ten minutes; the message says which.
+        OSError
+            There is a link in the folder, through which a change would be one elsewhere.
         """
         with self._threads:
-            if self._depth == 0 and self._works:
-                self._acquire()
+            if self._depth == 0:
+                if strange := strange_in(os.path.dirname(self._path)):
+                    raise OSError(errno.ELOOP, "no link or pipe may be here", strange)
+                if self._works:
+                    self._acquire()
             self._depth += 1
             try:
                 yield

@@ -14,6 +14,7 @@ from bioimageit_core.core.paths import join, parent
 from bioimageit_core.core.query import parse_query
 from bioimageit_core.plugins.pages import DataPage
 from bioimageit_core.plugins.store.annotations import Annotated
+from bioimageit_core.plugins.store.base import told
 from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.index import Index
@@ -44,6 +45,7 @@ class _Selection:
         return self.condition.source, self.condition.where, self.condition.parameters
 
 
+@told
 class IndexedQueries(RawDataStore):
     """Answer queries without reading every document."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bioimageit_core.containers import Container, Experiment, RawData
+from bioimageit_core.core.exceptions import DocumentError
 from bioimageit_core.core.formats import FormatTable
 from bioimageit_core.core.paths import MD_SUFFIX, document_names, join, name_of, parent
 from bioimageit_core.core.records import Document
@@ -153,6 +154,11 @@ class Repairer:
     def _describe(self, uri: str, told: dict[str, Any] | None) -> str:
         """Write a document for a file; with the identity and the annotations that it had, if the journal knows them."""
         listing = self._listings.open(self._layout.raw_dataset)
+        try:
+            self._documents.check_place(uri, uri, self._layout.root)
+            stored = self._files.digest(uri)
+        except (DocumentError, OSError):
+            return ""  # no data: a pipe, or a link that leads out of the experiment, or to nothing
         md_uri = join(self._layout.root, str(told["md"])) if told else ""
         is_lost = bool(told) and parent(md_uri) == parent(uri) and not self._files.exists(md_uri)
         if not is_lost:
@@ -166,7 +172,7 @@ class Repairer:
             pairs = self._pairs[str(told["md"])]
             data.key_value_pairs = {key: value for key, value in pairs.items() if value is not None}
         self._documents.create(data)
-        about = (self._layout, "adopt", data.md_uri, data.uuid, uri, self._files.digest(uri))
+        about = (self._layout, "adopt", data.md_uri, data.uuid, uri, stored)
         self._journal.append(self._layout, [self._journal.content(*about)])
         if data.uuid not in listing.uuids:
             self._listings.add(listing, [Container(data.md_uri, data.uuid)], [name_of(uri)])

@@ -237,7 +237,7 @@ class Store(RawDataStore, DeletingStore, DataService):
 
         layout = Layout.of_experiment(self.files.absolute(md_uri))
         checker = Checker(self.documents, self.listings, self.journal, layout, full=full)
-        return checker.check(content=content, progress=progress)
+        yield from checker.check(content=content, progress=progress)
 
     def repair_experiment(self, md_uri: str) -> Iterator[str]:
         from bioimageit_core.plugins.store.repairing import Repairer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from bioimageit_core.containers import Dataset, Experiment, RawData
 from bioimageit_core.core.acting import actor
-from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
+from bioimageit_core.core.exceptions import ConflictError, DataServiceError, DocumentError, NotFoundError
 from bioimageit_core.core.paths import is_within, join, name_of, parent, relative_path
 from bioimageit_core.plugins.changes import TrashEntry
 from bioimageit_core.plugins.store.bin import (
@@ -21,6 +22,7 @@ from bioimageit_core.plugins.store.bin import (
     move_back,
     move_in,
     purge_files,
+    to_move_back,
     unlist,
 )
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents
@@ -65,6 +67,7 @@ class Trash:
     def put(self, entry: Entry) -> TrashEntry:
         """Move to the trash what an entry names; if that fails, the state is that before."""
         entry.check()
+        self._check_places(entry)
         try:
             entry.save("deleting", self._layout.temp)
             self._put_in(entry)
@@ -147,13 +150,35 @@ class Trash:
     def _relative(self, uri: str) -> str:
         return relative_path(uri, self._layout.experiment)
 
+    def _check_places(self, entry: Entry) -> None:
+        """Refuse to move or remove anything behind a link: what an entry says lies where others may write.
+
+        Raises
+        ------
+        DocumentError
+            A folder of the experiment leads out of it, or there is a link in the trash.
+        """
+        manifest = join(entry.place, MANIFEST)
+        paths = [*entry.record.moves, *(each.document for each in entry.record.listed)]
+        folders = {path.rpartition("/")[0] for path in paths} - {""}
+        for folder in folders:
+            self._documents.check_place(manifest, join(self._layout.root, folder), self._layout.root)
+        for folder in {"", *folders}:
+            uri = join(entry.place, folder) if folder else entry.place
+            while uri != self._layout.trash:
+                if self._files.is_link(uri):
+                    raise DocumentError(manifest, f"{uri!r} is a link, and nothing in the trash is one; remove it")
+                uri = parent(uri)
+
     def _put_in(self, entry: Entry) -> None:
+        self._check_places(entry)
         unlist(self._documents, entry, self._layout.temp)
         move_in(entry)
         self._files.sync(self._layout.root)
         self._forget(entry)
 
     def _put_back(self, entry: Entry) -> None:
+        self._check_places(entry)
         move_back(entry)
         self._files.sync(self._layout.root)
         list_again(self._documents, entry, self._layout.temp)
@@ -189,10 +214,24 @@ class Trash:
     def _all(self) -> list[Entry]:
         found = []
         for name in self._names():
+            # one that is damaged stops no other: a check tells of it
+            with contextlib.suppress(NotFoundError, DocumentError):
+                found.append(self._load(name))
+        return found
+
+    def _load(self, name: str) -> Entry:
+        return Entry.load(self._files, self._layout.root, self._layout.trash, name)
+
+    def unreadable(self) -> list[DocumentError]:
+        """Say which entries cannot be read, and why."""
+        found = []
+        for name in sorted(self._names()):
             try:
-                found.append(Entry.load(self._files, self._layout.root, self._layout.trash, name))
+                self._load(name)
             except NotFoundError:
                 continue
+            except DocumentError as error:
+                found.append(error)
         return found
 
     def _names(self) -> set[str]:
@@ -220,6 +259,8 @@ class Trash:
         entry = self._find(name)
         if entry.record.state == "purged":
             raise ConflictError(f"{entry.record.what} was purged: only its record and hashes are left")
+        self._check_places(entry)
+        to_move_back(entry)  # before anything says that it is being restored: nothing else could be done until it was
         entry.save("restoring", self._layout.temp)
         try:
             self._put_back(entry)
@@ -238,6 +279,8 @@ class Trash:
             for entry in entries:
                 if not name or matches(entry.record, name):
                     return entry
+        if name in self._names():
+            self._load(name)
         raise NotFoundError("entry of the trash", name or self._layout.trash)
 
     def purge(self, name: str = "") -> list[TrashEntry]:
@@ -254,6 +297,7 @@ class Trash:
         return done + loose
 
     def _purge(self, entry: Entry) -> None:
+        self._check_places(entry)
         entry.save("purging", self._layout.temp)
         purge_files(entry)
         self._tell(entry, "purge")
