@@ -85,7 +85,7 @@ def kind_of(path: str) -> str:
 
 
 def _reader_of(path: str) -> _Reader:
-    from bioimageit_core.images import lif, others, pictures, tiff, zarrs
+    from bioimageit_core.images import lif, nd2, others, pictures, tiff, zarrs
 
     if os.path.isdir(path):
         if not zarrs.is_zarr(path):
@@ -104,6 +104,8 @@ def _reader_of(path: str) -> _Reader:
         return _as_reader(tiff)
     if lif.is_lif(start) and importlib.util.find_spec("liffile") is not None:
         return _as_reader(lif)
+    if nd2.is_nd2(start, path) and importlib.util.find_spec("nd2") is not None:
+        return _as_reader(nd2)
     return _as_reader(pictures if pictures.is_picture(start) or name.endswith(_PICTURES) else others)
 
 
