@@ -65,7 +65,7 @@ def fill(req: Request, folder: Path, *, has_pipeline: bool = True) -> Experiment
         source.parent.mkdir(exist_ok=True)
         source.write_text(text)
         data = req.import_data(experiment, str(source), name, "bo", "raw", "2024-05-02", pairs)
-        data.metadata = {"PhysicalSizeX": 0.108, "Channel": ["DAPI", "GFP"]}
+        data.metadata = {"PhysicalSizeX": 0.108, "PhysicalSizeXUnit": "µm", "Channel": ["DAPI", "GFP"], "Reader": "r"}
         req.update_raw_data(data)
     job = Job()
     job.set_experiment(experiment)

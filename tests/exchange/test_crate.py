@@ -190,7 +190,8 @@ def test_a_pipeline_is_a_workflow_whose_steps_organise_the_actions(crate: Path, 
 def test_annotations_are_properties_of_the_files(graph: dict[str, Any]) -> None:
     data = next(entity for entity in graph.values() if entity.get("name") == "ä b;c#1.txt")
     pairs = {graph[each["@id"]]["name"]: graph[each["@id"]]["value"] for each in data["additionalProperty"]}
-    assert pairs == {"Group": "=1+1", "Day": "1"}
+    assert pairs == {"Group": "=1+1", "Day": "1", "PhysicalSizeX": "0.108"}
+    assert graph["#image/PhysicalSizeX/0.108/%C2%B5m"]["unitText"] == "µm"
     assert (data["contentSize"], data["encodingFormat"]) == ("3", "text/plain")
 
 

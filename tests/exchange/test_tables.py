@@ -17,7 +17,7 @@ from bioimageit_core.api import Request
 from bioimageit_core.containers import Experiment
 from bioimageit_core.exchange.tables.cells import guarded, is_number, unguarded
 from bioimageit_core.exchange.tables.files import TableError, read_rows, write_rows
-from bioimageit_core.exchange.tables.rows import data_table
+from bioimageit_core.exchange.tables.rows import data_table, key_of
 
 HOSTILE = ["=1+1", "+x", "-x", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1", "'tis", "a\nb", 'q"q', "a,b;c", "ä µ", " x "]
 
@@ -103,6 +103,21 @@ def test_data_are_rows_with_the_annotations_of_their_origin(laboratory: Any, tmp
         "b",
     )
     assert {row["Group"] for row in rows} == {"'=1+1", "b"}
+
+
+def test_data_say_where_they_come_from_and_how_large_their_pixels_are(laboratory: Any, tmp_path: Path) -> None:
+    req, experiment = laboratory
+    req.export(experiment, str(tmp_path / "t.parquet"), "data-table")
+    table = pq.read_table(tmp_path / "t.parquet")
+    rows = {(row["dataset"], row["name"]): row for row in table.to_pylist()}
+    image, result = rows["data", "x?%20.txt"], next(row for row in rows.values() if row["dataset"] == "measured")
+
+    assert (image["origin"], image["image:PhysicalSizeX"], image["image:PhysicalSizeXUnit"]) == (None, 0.108, "µm")
+    assert (result["origin"], result["origin_uuid"]) == (image["name"], image["uuid"])
+    assert result["image:PhysicalSizeX"] is None
+    assert str(table.schema.field("image:PhysicalSizeX").type) == "double"
+    assert "image:SizeX" not in table.column_names
+    assert {key_of(column) for column in table.column_names} == {"", "Group", "Day"}
 
 
 def test_the_tool_is_named_where_a_home_cannot_list_runs(laboratory: tuple[Request, Experiment]) -> None:

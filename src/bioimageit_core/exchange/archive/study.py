@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bioimageit_core.core.exceptions import DocumentError
+from bioimageit_core.exchange.image_facts import told
 
 __all__ = ["MODULES", "STUDY", "Field", "known_fields", "problems", "read_study", "template"]
 
@@ -98,18 +99,21 @@ MODULES: dict[str, tuple[str, tuple[Field, ...]]] = {
 }
 """The modules of ``study.yml``: the archive's name for each, and its fields."""
 
+_OF_THE_FILE = ("Name", "Type", "Scenes", "ChannelColors", "Reader", "ReaderVersion")
 Study = dict[str, dict[str, str]]
 
 
 def known_fields(
-    name: str, author: str, keys: Sequence[str], metadata: Sequence[Mapping[str, Any]], analyses: Sequence[str]
+    name: str, author: str, varied: Sequence[str], metadata: Sequence[Mapping[str, Any]], analyses: Sequence[str]
 ) -> Study:
     """Fill in what an experiment knows.
 
     Parameters
     ----------
     metadata
-        Acquisition metadata of each image; what is the same for all is taken.
+        Acquisition metadata of each image; what is the same for all, and not of the file or who read it, is taken.
+    varied
+        Annotation keys that have several values.
     analyses
         One line for each run.
     """
@@ -117,12 +121,20 @@ def known_fields(
     for each in metadata[1:]:
         common = {key: value for key, value in common.items() if each.get(key) == value}
     return {
-        "study": {"title": name, "keywords": ", ".join(keys)},
+        "study": {"title": name},
         "author": {"name": author},
-        "biosample": {"experimental_variables": ", ".join(keys)},
-        "image_acquisition": {"acquisition_parameters": "; ".join(f"{key}: {_text(v)}" for key, v in common.items())},
+        "biosample": {"experimental_variables": ", ".join(varied)},
+        "image_acquisition": {"acquisition_parameters": "; ".join(_parameters(common))},
         "image_analysis": {"overview": "; ".join(analyses)},
     }
+
+
+def _parameters(said: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in said.items():
+        is_unit = key.endswith("Unit") and key.removesuffix("Unit") in said
+        if key not in _OF_THE_FILE and not is_unit:
+            unit = told(said.get(f"{key}Unit"))
+            yield f"{key}: {told(value)}{f' {unit}' if unit else ''}"
 
 
 def template(known: Study) -> str:

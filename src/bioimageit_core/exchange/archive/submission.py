@@ -32,6 +32,7 @@ from bioimageit_core.exchange.archive.study import (
 )
 from bioimageit_core.exchange.content import digest, fetch, local_path
 from bioimageit_core.exchange.exports import Exporting, ExportReport
+from bioimageit_core.exchange.image_facts import IMAGE_KEYS, told
 from bioimageit_core.exchange.tables.cells import guarded, text_of
 from bioimageit_core.jobs.selection import Lineage, iterate_data
 from bioimageit_core.plugins.contracts import ListsRuns
@@ -87,6 +88,7 @@ class _Submission:
         self._paths: dict[str, str] = {}  # of each data, by its uuid
         self._taken: dict[str, set[str]] = {}
         self._metadata: list[dict[str, object]] = []
+        self._values: dict[str, set[str]] = {}  # of each annotation key
 
     def run(self) -> ExportReport:
         experiment = self._service.get_experiment(self._what.experiment.md_uri)
@@ -139,7 +141,11 @@ class _Submission:
             row["Tool"] = tools.get(data.run.uuid, "")
         elif isinstance(data, RawData):
             self._metadata.append(data.metadata)
+            row |= {key: told(data.metadata.get(key)) for key in IMAGE_KEYS}
         pairs = origin.key_value_pairs if origin else {}
+        for key, value in pairs.items():
+            if value != "":
+                self._values.setdefault(key, set()).add(text_of(value))
         return {**row, **{key if key not in row else f"key:{key}": text_of(pairs.get(key)) for key in keys}}
 
     def _put(self, data: Data, folder: str) -> tuple[str, str, int]:
@@ -182,18 +188,21 @@ class _Submission:
             except UnicodeDecodeError as error:
                 raise DataServiceError(f"{path}: is no text in UTF-8") from error
         analyses = [_told(component.name, run) for component in components for run in component.runs]
-        known = known_fields(experiment.name, experiment.author, experiment.keys, self._metadata, analyses)
+        varied = [key for key in experiment.keys if len(self._values.get(key, ())) > 1]
+        known = known_fields(experiment.name, experiment.author, varied, self._metadata, analyses)
         if not self._what.dry_run:
             self._write(STUDY, template(known))
         return known
 
     def _write_list(self, component: _Component) -> None:
         columns = list(component.rows[0]) if component.rows else ["Files"]
+        columns = [each for each in columns if each not in IMAGE_KEYS or any(row[each] for row in component.rows)]
         path = self._folder / _list_name(component)
         with open(f"{path}.part", "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerow([" ".join(column.split()) for column in columns])
-            writer.writerows([guarded(" ".join(cell.split())) for cell in row.values()] for row in component.rows)
+            for row in component.rows:
+                writer.writerow([guarded(" ".join(row[column].split())) for column in columns])
         os.replace(f"{path}.part", path)
 
     def _write(self, name: str, text: str) -> None:

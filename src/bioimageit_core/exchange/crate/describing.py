@@ -10,6 +10,7 @@ from typing import Any
 from bioimageit_core.containers import RawData
 from bioimageit_core.exchange.crate.graph import Graph, Reference, identifier, media_type
 from bioimageit_core.exchange.crate.packing import Packed, PackedData, PackedDataset
+from bioimageit_core.exchange.image_facts import IMAGE_KEYS, told
 from bioimageit_core.plugins.store.layout import EXPERIMENT
 
 __all__ = ["describe_experiment", "instant", "person", "text_of"]
@@ -136,7 +137,10 @@ def _describe_data(graph: Graph, packed: PackedData) -> Reference:
         "sha256": packed.sha256,
         "contentSize": str(packed.size),
         "description": "" if isinstance(data, RawData) else data.output.get("label", ""),  # type: ignore[attr-defined]
-        "additionalProperty": [_annotation(graph, key, value) for key, value in pairs.items() if value != ""],
+        "additionalProperty": [
+            *(_annotation(graph, key, value) for key, value in pairs.items() if value != ""),
+            *_image_facts(graph, data.metadata if isinstance(data, RawData) else {}),
+        ],
     }
     if packed.is_directory:
         return graph.add_directory(f"{packed.path.rstrip('/')}/", **about)
@@ -146,3 +150,15 @@ def _describe_data(graph: Graph, packed: PackedData) -> Reference:
 def _annotation(graph: Graph, key: str, value: Any) -> Reference:
     """Describe a key-value pair, once for all data that have it."""
     return graph.add(identifier("annotation", key, text_of(value)), "PropertyValue", name=key, value=text_of(value))
+
+
+def _image_facts(graph: Graph, said: dict[str, Any]) -> list[Reference]:
+    """Describe what an image says of itself, sizes with their units."""
+    found = []
+    for key in IMAGE_KEYS:
+        if key.endswith("Unit") or not told(said.get(key)):
+            continue
+        value, unit = told(said[key]), told(said.get(f"{key}Unit"))
+        about = identifier("image", key, value, *([unit] if unit else []))
+        found.append(graph.add(about, "PropertyValue", name=key, value=value, unitText=unit))
+    return found

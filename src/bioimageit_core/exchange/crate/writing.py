@@ -118,7 +118,9 @@ def _describe(
 def _add_readme(graph: Graph, packed: Packed, folder: Path) -> None:
     experiment = packed.experiment
     lines = [f"# {experiment.name}", "", f"An experiment of {experiment.author}, {experiment.date}.", ""]
-    lines += [f"- `{each.folder}/`: {len(each.data)} data, {len(each.runs)} runs" for each in packed.datasets]
+    for each in packed.datasets:
+        runs = f", {len(each.runs)} run{'s' if len(each.runs) > 1 else ''}" if each.runs else ""
+        lines.append(f"- `{each.folder}/`: {len(each.data)} data{runs}")
     lines += ["", "`bioimageit import-crate` takes it in again; every folder holds plain files and JSON.", ""]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
     graph.add_file("README.md", name="What is in this crate", encodingFormat="text/markdown", about={"@id": "./"})

@@ -11,6 +11,7 @@ from typing import Any
 from bioimageit_core.containers import Data, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import BioImageITError, NotFoundError
 from bioimageit_core.exchange.content import fetch, local_path
+from bioimageit_core.exchange.image_facts import IMAGE_KEYS, told
 from bioimageit_core.exchange.tables.cells import is_number
 from bioimageit_core.jobs.selection import Lineage, dataset_of, iterate_data
 from bioimageit_core.plugins.contracts import DataService, ListsRuns
@@ -19,9 +20,23 @@ __all__ = ["TABLES", "Table", "column_of", "data_table", "key_of", "measurement_
 
 TABLES = {"tablecsv": ",", "tabletsv": "\t"}
 """Formats that are tables with a header, and what parts their cells."""
-_ABOUT = ("dataset", "name", "uuid", "type", "format", "author", "date", "output", "tool", "run")
+_ABOUT = (
+    "dataset",
+    "name",
+    "uuid",
+    "type",
+    "format",
+    "author",
+    "date",
+    "output",
+    "tool",
+    "run",
+    "origin",
+    "origin_uuid",
+)
 _OBJECT = ("dataset", "name", "uuid", "output", "tool", "run", "origin", "origin_uuid", "row")
 _PREFIX = "key:"
+_IMAGE = "image:"
 _INTEGER, _NUMBER, _TEXT = "integer", "number", "text"
 
 
@@ -44,7 +59,7 @@ class Table:
 def column_of(key: str) -> str:
     """Name the column of an annotation key: the key, told apart where that is the name of a column of ours."""
     taken = {*_ABOUT, *_OBJECT}
-    return f"{_PREFIX}{key}" if key in taken or key.startswith(_PREFIX) else key
+    return f"{_PREFIX}{key}" if key in taken or key.startswith((_PREFIX, _IMAGE)) else key
 
 
 def key_of(column: str) -> str:
@@ -57,11 +72,14 @@ def key_of(column: str) -> str:
     """
     if column.startswith(_PREFIX):
         return column.removeprefix(_PREFIX)
-    return "" if column in _ABOUT or column in _OBJECT else column
+    return "" if column in _ABOUT or column in _OBJECT or column.startswith(_IMAGE) else column
 
 
 def data_table(service: DataService, experiment: Experiment, datasets: Sequence[str] = ()) -> Table:
     """Give one row for each data of an experiment, with the key-values of the raw data that it comes from.
+
+    Raw data also have what their images say of themselves, in columns ``image:PhysicalSizeX`` and so on; their dataset
+    is read twice, first for these columns and their types.
 
     Parameters
     ----------
@@ -69,17 +87,22 @@ def data_table(service: DataService, experiment: Experiment, datasets: Sequence[
         Which ones; all by default.
     """
     keys = list(experiment.keys)
-    columns = [*_ABOUT, *map(column_of, keys)]
+    before = [*_ABOUT, *map(column_of, keys)]
+    images = _image_columns(service, experiment, datasets)
 
     def rows() -> Iterator[list[Any]]:
         lineage = Lineage(service)
         for name, dataset, runs in _datasets(service, experiment, datasets):
             for data in iterate_data(service, dataset, name == experiment.raw_dataset.name):
-                pairs = _pairs(lineage, data)
+                origin = _origin(lineage, data)
+                pairs = origin.key_value_pairs if origin else {}
+                said = data.metadata if isinstance(data, RawData) else {}
                 about = [name, data.name, data.uuid, data.type, data.format, data.author, data.date]
-                yield [*about, *_provenance(data, runs), *(pairs.get(key, "") for key in keys)]
+                about += [*_provenance(data, runs), *_names_of(None if data is origin else origin)]
+                yield [*about, *(pairs.get(key, "") for key in keys), *(told(said.get(key)) for key in images)]
 
-    return Table(columns, [_TEXT] * len(columns), rows())
+    columns = [*before, *(f"{_IMAGE}{key}" for key in images)]
+    return Table(columns, [_TEXT] * len(before) + list(images.values()), rows())
 
 
 def measurement_table(service: DataService, experiment: Experiment, datasets: Sequence[str] = ()) -> Table:
@@ -109,7 +132,7 @@ def measurement_table(service: DataService, experiment: Experiment, datasets: Se
             origin = _origin(lineage, data)
             pairs = origin.key_value_pairs if origin else {}
             about = [name, data.name, data.uuid, *_provenance(data, runs)]
-            about += [origin.name, origin.uuid] if origin else ["", ""]
+            about += _names_of(origin)
             values = [pairs.get(key, "") for key in keys]
             for number, line in enumerate(lines, 1):
                 yield [*about, number, *values, *(line.get(column, "") for column in measured)]
@@ -198,6 +221,17 @@ def _origin(lineage: Lineage, data: Data) -> RawData | None:
         return None
 
 
-def _pairs(lineage: Lineage, data: Data) -> dict[str, Any]:
-    origin = _origin(lineage, data)
-    return origin.key_value_pairs if origin else {}
+def _names_of(origin: RawData | None) -> list[str]:
+    return [origin.name, origin.uuid] if origin else ["", ""]
+
+
+def _image_columns(service: DataService, experiment: Experiment, datasets: Sequence[str]) -> dict[str, str]:
+    """Give the keys of which some raw data has a value, and the type that holds all values of each."""
+    found: dict[str, str] = {}
+    if not datasets or experiment.raw_dataset.name in datasets:
+        dataset = dataset_of(service, experiment, experiment.raw_dataset.name)
+        for data in iterate_data(service, dataset, True):
+            said = data.metadata if isinstance(data, RawData) else {}
+            for key in IMAGE_KEYS:
+                found[key] = _wider(found.get(key, ""), told(said.get(key)))
+    return {key: kind for key, kind in found.items() if kind}
