@@ -85,9 +85,11 @@ def test_jobs_come_in_pages_that_new_jobs_do_not_shift(request_: Request, tmp_pa
         first = client.get(f"{API}/jobs", params={"limit": 2}).json()
         board.add(Job(), "ada", "")
         second = client.get(f"{API}/jobs", params={"limit": 2, "cursor": first["next"]}).json()
+        later = client.get(f"{API}/jobs", params={"cursor": "5"})
 
     assert [job["id"] for job in first["items"] + second["items"]] == ids[::-1]
     assert (first["total"], second["next"]) == (3, None)
+    assert (later.status_code, later.json()["detail"]) == (422, "'5' is no cursor of this list")
 
 
 def test_a_query_error_tells_its_place(open_client: Client) -> None:

@@ -112,10 +112,18 @@ def test_a_name_that_tells_no_format_is_the_clients_mistake(open_client: Client)
     assert [answer.status_code for answer in answers] == [422, 422]
 
 
-def test_a_cursor_that_no_page_told_is_the_clients_mistake(open_client: Client) -> None:
+def test_a_cursor_that_no_page_told_is_the_clients_mistake(
+    open_client: Client, request_: Request, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("area\n1\n")
+    (entry,) = request_.get_workspace_experiments()
+    table = request_.import_data(entry["info"], str(tmp_path / "t.csv"), format_="tablecsv")
     experiment = f"/experiments/{open_client.get('/experiments').json()['items'][0]['id']}"
     data = f"{experiment}/datasets/data"
+    items = open_client.get(f"{data}/data").json()["items"]
     lists = ["/experiments", "/tools", "/users", "/audit", f"{experiment}/history", f"{data}/data", f"{data}/runs"]
+    lists += ["/jobs", *(f"/data/{item['id']}/table" for item in items if item["name"] == table.name)]
+    assert len(lists) == 9
     answers = {
         place: {open_client.get(place, params={"cursor": cursor}).status_code for cursor in CURSORS} for place in lists
     }

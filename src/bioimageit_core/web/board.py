@@ -58,6 +58,8 @@ class Task:
     ----------
     events
         What became of it, from the first; watchers read along.
+    number
+        Which of all jobs since the server began it is, from 1.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Task:
     events: list[Event] = field(default_factory=list)
     changed: threading.Lock = field(default_factory=threading.Lock, repr=False)
     stop: Any = None
+    number: int = 0
 
     def counts(self) -> dict[str, int]:
         """Count the items of each state."""
@@ -156,6 +159,7 @@ class Board:
         self._waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
+        self._count = 0  # of all jobs, forgotten ones too
 
     def add(self, job: Job, user: str, experiment: str) -> Task:
         """Have a job done as soon as those before it are over."""
@@ -165,6 +169,8 @@ class Board:
         name = job.experiment.name if job.experiment else ""
         task = Task(uuid.uuid4().hex, job, user, experiment, name, tool, job.output_dataset_name, stop=Stop())
         with self._lock:
+            self._count += 1
+            task.number = self._count
             self._tasks[task.id] = task
             over = [other.id for other in self._tasks.values() if other.state in OVER]
             for id_ in over[: max(0, len(self._tasks) - _KEPT)]:
@@ -179,6 +185,19 @@ class Board:
         """Return all jobs, the newest first."""
         with self._lock:
             return list(self._tasks.values())[::-1]
+
+    def before(self, number: int) -> list[Task]:
+        """Return the jobs that were asked for before that of a number, the newest first.
+
+        Raises
+        ------
+        NotFoundError
+            No job had that number.
+        """
+        with self._lock:
+            if not 0 < number <= self._count:
+                raise NotFoundError("job", str(number))
+            return [task for task in list(self._tasks.values())[::-1] if task.number < number]
 
     def get(self, id_: str) -> Task:
         """Return the job of an id.

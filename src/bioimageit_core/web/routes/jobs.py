@@ -12,11 +12,12 @@ from pydantic import BaseModel, Field
 
 from bioimageit_core.core.exceptions import NotFoundError
 from bioimageit_core.web.board import Item, Task
-from bioimageit_core.web.problems import PROBLEMS
+from bioimageit_core.web.problems import PROBLEMS, ProblemError
 from bioimageit_core.web.routes.experiments import Cursor, ExperimentId, Limit
 from bioimageit_core.web.security.who import Owner, Reader
 from bioimageit_core.web.shapes import Page, Taken
 from bioimageit_core.web.site import Site, SiteDep
+from bioimageit_core.web.windows import start_of
 
 __all__ = ["router"]
 
@@ -118,12 +119,14 @@ def start_job(site: SiteDep, who: Owner, eid: ExperimentId, body: JobRequest, re
 def list_jobs(site: SiteDep, _: Reader, cursor: Cursor = "", limit: Limit = 100) -> Page[JobDocument]:
     """List the jobs since the server began, the newest first."""
     tasks = site.board.all()
-    # the job that ended the page before; where it was forgotten, so were all that are older
-    start = next((place for place, task in enumerate(tasks, 1) if task.id == cursor), len(tasks)) if cursor else 0
-    shown = tasks[start : start + limit]
+    try:  # the cursor is the number of the job that ended the page before, whether or not it was forgotten since
+        following = site.board.before(start_of(cursor)) if cursor else tasks
+    except NotFoundError as error:
+        raise ProblemError(422, f"{cursor!r} is no cursor of this list") from error
+    shown = following[:limit]
     return Page[JobDocument](
         items=[_document(site, task) for task in shown],
-        next=shown[-1].id if start + limit < len(tasks) else None,
+        next=str(shown[-1].number) if limit < len(following) else None,
         total=len(tasks),
     )
 
