@@ -251,6 +251,77 @@ def test_an_unreadable_file_and_progress(
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_a_document_that_the_disk_does_not_give_hides_no_other(
+    home: Any, experiment: Experiment, data: list[RawData]
+) -> None:
+    by = home.make()
+    signature = by.files.signature
+
+    def fail(uri: str) -> Any:
+        if uri in {data[1].md_uri, unlisted}:
+            raise OSError(5, "Input/output error", uri)
+        return signature(uri)
+
+    unlisted = data[1].md_uri.replace("b.md.json", "d.md.json")
+    shutil.copy(data[1].md_uri, unlisted)
+    by.files.signature = fail
+    os.unlink(data[2].uri)
+    found = [(each.kind, each.uri, each.repairable) for each in by.check_experiment(experiment.md_uri)]
+    assert ("missing file", data[2].uri, False) in found
+    assert {each for each in found if each[0] == "unreadable document"} == {
+        ("unreadable document", uri, False) for uri in (data[1].md_uri, unlisted)
+    }
+
+
+def test_a_repair_leaves_what_it_may_not_read_where_it_is(
+    data: list[RawData], found: Any, repair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = local_files.LocalFiles.read
+
+    def fail(self: Any, uri: str) -> bytes:
+        if uri == data[1].md_uri:
+            raise PermissionError(13, "Permission denied", uri)
+        return read(self, uri)
+
+    monkeypatch.setattr(local_files.LocalFiles, "read", fail)
+    assert found() == [("unreadable document", "b.md.json")]
+    assert repair() == []
+    assert os.path.exists(data[1].md_uri)
+
+
+def test_a_copy_of_a_document_goes_to_the_trash(data: list[RawData], found: Any, repair: Any, listed: Any) -> None:
+    copy = data[0].md_uri.replace("a.md.json", "copy.md.json")
+    shutil.copy(data[0].md_uri, copy)
+    assert found() == [("orphan document", "copy.md.json")]
+    assert repair() == [f"moved {copy} to the trash"]
+    assert found() == []
+    assert Path(data[0].uri).read_bytes() == b"content of a.tif"
+
+
+def test_a_copy_of_a_data_goes_to_the_trash_with_its_file(mask: ProcessedData, found: Any, repair: Any) -> None:
+    copy, file = (uri.replace("mask.", "copy.") for uri in (mask.md_uri, mask.uri))
+    Path(copy).write_text(Path(mask.md_uri).read_text().replace("mask.tif", "copy.tif"))
+    shutil.copy(mask.uri, file)
+    assert found() == [("orphan document", "copy.md.json")]
+    assert repair() == [f"moved {copy} to the trash, and moved {file} to the trash"]
+    assert found() == []
+    assert Path(mask.uri).read_bytes() == b"result"
+
+
+def test_a_document_that_people_renamed_keeps_its_place_in_the_list(
+    experiment: Experiment, data: list[RawData], found: Any, repair: Any, listed: Any, home: Any
+) -> None:
+    renamed = data[0].md_uri.replace("a.md.json", "z.md.json")
+    os.rename(data[0].md_uri, renamed)
+    assert found() == [("missing document", "a.md.json"), ("orphan document", "z.md.json")]
+    assert repair() == [f"listed {renamed} in place of a.md.json"]
+    assert found() == []
+    assert [(each.md_uri, each.uuid) for each in listed(home.make())] == [
+        (renamed, data[0].uuid),
+        *((each.md_uri, each.uuid) for each in data[1:]),
+    ]
+
+
 def test_an_experiment_that_is_not_there(home: Any, experiment: Experiment) -> None:
     with pytest.raises(NotFoundError):
         list(home.make().check_experiment(experiment.md_uri.replace("my", "no")))

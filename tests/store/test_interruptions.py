@@ -299,3 +299,26 @@ def test_a_workspace_that_may_only_be_read(home: Any, sources: Path, tmp_path: P
     )
     assert ended.stdout.splitlines() == ["a 1", *["1"] * 6], ended.stderr
     assert documents(experiment) == before
+
+
+@pytest.mark.parametrize("operation", ["sync", "append"])
+def test_what_was_received_and_cannot_be_listed_is_received_once(
+    service: Any, experiment: Experiment, home: Any, sources: Path, listed: Any, operation: str
+) -> None:
+    def sent() -> list[RawData]:
+        return [
+            RawData("", f"u-{name}", name, "ada", "now", "imagetiff", str(sources / name))
+            for name in ("a.tif", "b.tif")
+        ]
+
+    def full(*_args: Any, **_kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    raw = service.get_dataset(experiment.raw_dataset.url)
+    setattr(service.files, operation, full)
+    with pytest.raises(DataServiceError, match="No space left"):
+        service.receive_data(raw, sent())
+    delattr(service.files, operation)
+    service.receive_data(raw, sent())
+    assert [os.path.basename(each.uri) for each in listed(home.make())] == ["a.tif", "b.tif"]
+    assert list(home.make().check_experiment(experiment.md_uri)) == []

@@ -201,12 +201,16 @@ class Checker:
 
     def _look(self, folder: _Folder, md_uri: str) -> _Seen:
         """Read a document; of one that cannot be told to be a data's there is no more to say."""
-        seen = _Seen()
+        seen, is_read = _Seen(), False
         try:
             # what every writer leaves: a change that keeps it is told
-            signature = self._files.signature(md_uri)
+            try:
+                signature = self._files.signature(md_uri)
+            except OSError as error:
+                raise guarded(error, "read it") from error
             seen.signature = as_text(signature[:3] if isinstance(signature, tuple) else signature)
             seen.said = self._documents.content(md_uri)
+            is_read = True
             if b'"process"' in seen.said and kind_of(decode(seen.said, md_uri)) == "run":
                 self._documents.parse(Run, seen.said, md_uri)
                 return seen
@@ -217,7 +221,8 @@ class Checker:
             return seen
         except BioImageITError as error:
             # what another program means by whole JSON is for people to judge; what was cut off and is nobody's goes
-            is_torn = (md_uri not in folder.listed and _is_torn(seen.said)) or not seen.said.strip(b"\0 \n")
+            is_empty = is_read and not seen.said.strip(b"\0 \n")  # not one that others may read, or later
+            is_torn = is_empty or (is_read and md_uri not in folder.listed and _is_torn(seen.said))
             kind = "leftover" if is_torn and md_uri not in folder.listed else "unreadable document"
             seen.findings.append(Finding(kind, md_uri, str(error), repairable=is_torn))
             stem = name_of(md_uri).removesuffix(MD_SUFFIX)

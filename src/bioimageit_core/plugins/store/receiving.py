@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from bioimageit_core.containers import Container, Data, ProcessedData, RawData
@@ -94,13 +95,24 @@ class Receiver:
     def _tell(self, stored: Sequence[Data], lines: Sequence[bytes]) -> None:
         if not stored:
             return
+        items = [Container(each.md_uri, each.uuid) for each in stored]
         try:
-            self._files.sync(self._layout.root)  # what is listed is on the disk
-            self._journal.append(self._layout, lines)
-            items = [Container(each.md_uri, each.uuid) for each in stored]
+            try:
+                self._files.sync(self._layout.root)  # what is listed is on the disk
+                self._journal.append(self._layout, lines)
+            except BaseException:
+                self._take_back(stored)
+                raise
             self._listings.add(self._listing, items, [name_of(each.uri) for each in stored])
-        except OSError as error:
-            raise guarded(error, f"write to {self._layout.root!r}") from error
-        except BaseException:
+        except BaseException as error:
             self._listings.forget(self._listing.md_uri)  # what we believed to be listed is not
+            if isinstance(error, OSError):
+                raise guarded(error, f"write to {self._layout.root!r}") from error
             raise
+
+    def _take_back(self, stored: Sequence[Data]) -> None:
+        """Remove what no list names: stored again it would be there twice."""
+        for each in stored:
+            for uri in (each.md_uri, each.uri):
+                with contextlib.suppress(OSError):
+                    self._files.remove(uri)

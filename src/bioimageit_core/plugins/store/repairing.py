@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from bioimageit_core.containers import Container, Experiment, RawData
-from bioimageit_core.core.exceptions import DocumentError
+from bioimageit_core.core.exceptions import DataServiceError, DocumentError
 from bioimageit_core.core.formats import FormatTable
 from bioimageit_core.core.paths import MD_SUFFIX, document_names, join, name_of, parent
 from bioimageit_core.core.records import Document
@@ -59,8 +60,7 @@ class Repairer:
     def _mend(self, finding: Finding) -> str:
         uri = finding.uri
         if finding.kind == "orphan document":
-            self._list(uri)
-            return f"listed {uri}"
+            return self._list(uri)
         if finding.kind == "listed twice":
             return self._list_once(uri)
         if finding.kind == "orphan dataset":
@@ -77,12 +77,36 @@ class Repairer:
         self._journal.append(self._layout, [self._journal.line(self._layout, "trash", uri)])
         return f"moved {uri} to the trash"
 
-    def _list(self, md_uri: str) -> None:
+    def _list(self, md_uri: str) -> str:
         directory = parent(md_uri)
         document = next(name for name in (RAW_DATASET, PROCESSED_DATASET) if self._files.exists(join(directory, name)))
-        uuid = self._documents.load(md_uri).get("uuid", "")
-        listing = self._listings.open(join(directory, document))
-        self._listings.add(listing, [Container(md_uri, uuid)], [name_of(md_uri)])
+        uuid, dataset = self._documents.load(md_uri).get("uuid", ""), join(directory, document)
+        known = next((item for item in self._listings.read(dataset).uris if item.uuid == uuid), None)
+        if known is None:
+            listing = self._listings.open(dataset)
+            self._listings.add(listing, [Container(md_uri, uuid)], [name_of(md_uri)])
+            return f"listed {md_uri}"
+        if self._files.exists(known.md_uri):
+            return self._discard_copy(md_uri, known.md_uri)
+        self._listings.flush(dataset)
+
+        def with_new_name(dataset: Document) -> Document:
+            links = [{**link, "url": name_of(md_uri)} if link.get("uuid") == uuid else link for link in dataset["urls"]]
+            return {**dataset, "urls": links}
+
+        self._documents.edit(dataset, with_new_name, self._layout.temp, "dataset")
+        self._listings.forget(dataset)
+        return f"listed {md_uri} in place of {name_of(known.md_uri)}"
+
+    def _discard_copy(self, md_uri: str, of: str) -> str:
+        """Move a document to the trash whose identity another has; and its file, if that is one of its own."""
+        own = ""
+        with contextlib.suppress(DataServiceError):
+            copy, original = (self._documents.parse_data(self._documents.content(uri), uri) for uri in (md_uri, of))
+            if copy.uri != original.uri and parent(copy.uri) == parent(md_uri) and self._files.exists(copy.uri):
+                own = copy.uri
+        said = self._discard(md_uri)
+        return f"{said}, and {self._discard(own)}" if own else said
 
     def _list_once(self, md_uri: str) -> str:
         """Keep one entry for a document: the one with its identity, where there is such a one."""
