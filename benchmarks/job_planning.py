@@ -14,7 +14,7 @@ import time
 import tracemalloc
 
 from bioimageit_core.containers import ProcessedData, RawData
-from bioimageit_core.jobs.collector import paused_collector
+from bioimageit_core.core.collector import paused_collector
 from bioimageit_core.jobs.earlier import Earlier, Result
 from bioimageit_core.jobs.pairing import Selected, pair
 from bioimageit_core.jobs.plan import PlannedItem, plan_items

@@ -24,8 +24,7 @@ from bioimageit_core.plugins.store import disk, local_files
 _IGNORED = ("index.sqlite", "lock")  # derived, or of the process that is no more
 
 
-WHOLE = ("dropped", "torn", "kept")
-UNSYNCED = (*WHOLE, "odd kept", "even kept")
+UNSYNCED = ("dropped", "torn", "kept", "odd kept", "even kept")
 
 
 @dataclass

@@ -194,6 +194,30 @@ def test_a_document_that_is_listed_twice_is_told_and_listed_once(
     assert [each.uuid for each in listed(home.make())] == [each.uuid for each in data]
 
 
+def test_a_transfer_that_goes_on_takes_what_was_left_of_it(
+    home: Any, experiment: Experiment, data: list[RawData], found: Any, listed: Any, sources: Path
+) -> None:
+    names = ("left", "only its file")
+    for name in names:
+        (sources / f"{name}.tif").write_bytes(f"content of {name}".encode())
+    dataset = Container(experiment.raw_dataset.url)
+    sent = [RawData("", name, name, "ada", "2024-01-01", "imagetiff", str(sources / f"{name}.tif")) for name in names]
+    home.make().receive_data(dataset, sent)
+    folder = Path(data[0].md_uri).parent
+    place = Path(experiment.raw_dataset.url)
+    document = json.loads(place.read_text())
+    document["urls"] = [link for link in document["urls"] if link["uuid"] not in names]  # it was killed before
+    place.write_text(json.dumps(document))
+    (folder / "only its file.md.json").unlink()
+    before = sorted(path.name for path in folder.iterdir())
+
+    home.make().receive_data(dataset, sent)
+
+    assert found() == []
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "only its file.md.json"])
+    assert {each.name for each in listed(home.make())} == {*names, *(each.name for each in data)}
+
+
 def test_a_result_whose_document_was_lost_stays_and_is_told(mask: ProcessedData, found: Any, repair: Any) -> None:
     Path(mask.md_uri).unlink()
     before = found()

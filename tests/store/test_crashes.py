@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.store.disk_log import UNSYNCED, WHOLE, DiskLog, Image, recorded
+from tests.store.disk_log import DiskLog, Image, recorded
 
-from bioimageit_core.containers import Container, Experiment, ProcessedData, Run
+from bioimageit_core.containers import Container, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import BioImageITError, ConflictError, NotFoundError
 from bioimageit_core.plugins.data_local import LocalMetadataService
 
@@ -46,6 +46,16 @@ def import_data(service: LocalMetadataService, workspace: Path) -> None:
 def import_dir(service: LocalMetadataService, workspace: Path) -> None:
     where = sources(workspace)
     service.import_dir(experiment_in(workspace), where, "", "ada", "imagetiff", "2024-01-01", "Plate", None)
+
+
+def receive(service: LocalMetadataService, workspace: Path) -> None:
+    dataset = f"{workspace}/n/data/raw_dataset.md.json"
+    listed = {service.get_raw_data(item.md_uri).name for item in service.get_dataset(dataset).uris}
+    names = [name for name in ("c.tif", "d.tif") if name not in listed]  # a transfer asks what has arrived
+    data = [RawData("", f"from-{name}", name, "ada", "2024-01-01", "imagetiff") for name in names]
+    for each in data:
+        each.uri = f"{sources(workspace)}/{each.name}"
+    service.receive_data(Container(dataset), data)
 
 
 def replace(service: LocalMetadataService, workspace: Path) -> None:
@@ -122,6 +132,7 @@ COMMANDS: list[Command] = [
     create,
     import_data,
     import_dir,
+    receive,
     replace,
     annotate,
     update,
@@ -141,7 +152,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with an experiment that has annotated data, a result, and something in its trash."""
     root = tmp_path_factory.mktemp("prepared")
     (root / "sources" / "other").mkdir(parents=True)
-    for name in ("a.tif", "b.tif", "c.tif", "gone.tif"):
+    for name in ("a.tif", "b.tif", "c.tif", "d.tif", "gone.tif"):
         (root / "sources" / name).write_bytes(f"content of {name}".encode())
     (root / "sources" / "other" / "a.tif").write_bytes(b"other content")
     workspace = root / "workspace"
@@ -241,9 +252,13 @@ class Trial:
             return
         service = LocalMetadataService(durable=False)
         list(service.repair_experiment(f"{workspace}/n"))
+        # those that were adopted, too, are whole
+        contents = {path.read_bytes() for path in Path(sources(workspace)).rglob("*.tif")}
+        for item in service.get_dataset(f"{workspace}/n/data/raw_dataset.md.json").uris:
+            assert Path(service.get_raw_data(item.md_uri).uri).read_bytes() in contents, where
         masks = f"{workspace}/n/masks/processed_dataset.md.json"
         listed = service.get_dataset(masks).uris if Path(masks).exists() else []
-        for data in (service.get_processed_data(item.md_uri) for item in listed):  # those that were adopted, too
+        for data in (service.get_processed_data(item.md_uri) for item in listed):
             assert Path(data.uri).read_bytes() in {b"mask", f"mask {data.name}".encode()}, where
         assert list(LocalMetadataService().check_experiment(f"{workspace}/n")) == [], where
 
@@ -274,11 +289,8 @@ def test_what_was_done_is_there_after_a_power_cut(trial: Trial) -> None:
 
 @every_command
 def test_a_power_cut_in_the_middle_loses_nothing_that_was_done_before(trial: Trial) -> None:
-    # import_dir syncs contents and documents together: a document may survive whose content did not, and an orphan be
-    # taken as it is by a repair (docs/decisions/0022-durability.md)
-    unsynced = WHOLE if trial.command is import_dir else UNSYNCED
     for count in range(len(trial.log.ops)):
-        for image in trial.log.after_power_cut(count, unsynced):
+        for image in trial.log.after_power_cut(count):
             if workspace := trial.workspace(image):
                 trial.check(workspace, f"power cut after {count}: {trial.log.ops[max(0, count - 3) : count + 1]}")
 

@@ -27,7 +27,7 @@ def hit(seen: list[str] | None = None) -> RawData:
             seen.append(file)
         return made()
 
-    return unread(UnreadRawData, read, "a.md.json", b"")
+    return unread(UnreadRawData, read, ("a.md.json", b""))
 
 
 def test_nothing_is_read_before_a_look_and_once_after() -> None:

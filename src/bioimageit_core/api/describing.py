@@ -103,7 +103,7 @@ def is_cheap_to_describe(directory: str, filter_: str, *, recursive: bool) -> bo
 
 
 def _files(directory: str, recursive: bool) -> Iterator[str]:
-    from bioimageit_core.plugins.store.importing import is_zarr
+    from bioimageit_core.plugins.store.sources import is_zarr
 
     for folder, folders, names in os.walk(directory):
         yield from (os.path.join(folder, name) for name in names)

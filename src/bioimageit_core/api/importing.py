@@ -316,7 +316,7 @@ class ImportRequests(Services):
 
 
 def _sources(directory: str, filter_: str, recursive: bool | None) -> list[str]:
-    from bioimageit_core.plugins.store.importing import sources_in
+    from bioimageit_core.plugins.store.sources import sources_in
 
     return list(sources_in(os.path.expanduser(directory), filter_, bool(recursive)))
 

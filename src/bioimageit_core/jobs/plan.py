@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bioimageit_core.containers import IO_INPUT, Data, Dataset, Experiment, Job, Tool
+from bioimageit_core.core.collector import paused_collector
 from bioimageit_core.core.exceptions import (
     DataQueryError,
     InvalidNameError,
@@ -17,7 +18,6 @@ from bioimageit_core.core.exceptions import (
     ToolsServiceError,
 )
 from bioimageit_core.core.wrappers.call import InputFile
-from bioimageit_core.jobs.collector import paused_collector
 from bioimageit_core.jobs.digests import Digests, ToolDigest, digest_tool
 from bioimageit_core.jobs.earlier import Earlier, Result, Work, identity_of, read_earlier
 from bioimageit_core.jobs.errors import JobError

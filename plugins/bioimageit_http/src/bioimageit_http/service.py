@@ -131,7 +131,7 @@ class HttpMetadataService(DataService):
         directory_tag_key: str = "",
         observers: list[Observer] | None = None,
     ) -> None:
-        from bioimageit_core.plugins.store.importing import sources_in
+        from bioimageit_core.plugins.store.sources import sources_in
 
         paths = list(sources_in(dir_uri, filter_, False))
         pairs = {directory_tag_key: os.path.basename(os.path.normpath(dir_uri))} if directory_tag_key else {}

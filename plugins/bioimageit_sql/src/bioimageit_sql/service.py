@@ -16,7 +16,7 @@ from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.paths import check_name, storable_name
 from bioimageit_core.core.utils import format_date, generate_uuid
 from bioimageit_core.plugins.contracts import DataService, Finding
-from bioimageit_core.plugins.store.importing import is_zarr, sources_in
+from bioimageit_core.plugins.store.sources import is_zarr, sources_in
 from bioimageit_sql.checking import Checker
 from bioimageit_sql.contents import Contents
 from bioimageit_sql.data import DataTable, NewData

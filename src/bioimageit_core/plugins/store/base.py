@@ -15,10 +15,10 @@ from bioimageit_core.core.formats import FormatTable, load_formats
 from bioimageit_core.core.records import Record
 from bioimageit_core.plugins.store.documents import Documents, guarded
 from bioimageit_core.plugins.store.files import Files
-from bioimageit_core.plugins.store.importing import check_modes
 from bioimageit_core.plugins.store.journal import Journal, changes_between
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
+from bioimageit_core.plugins.store.sources import check_modes
 
 __all__ = ["StoreBase", "told"]
 

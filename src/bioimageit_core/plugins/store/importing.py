@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from bioimageit_core.containers import Container, RawData
-from bioimageit_core.core.exceptions import ConflictError, DataServiceError, NotFoundError
+from bioimageit_core.core.exceptions import ConflictError, DataServiceError
 from bioimageit_core.core.paths import (
     MD_SUFFIX,
     document_names,
@@ -22,33 +22,18 @@ from bioimageit_core.core.paths import (
     storable_name,
 )
 from bioimageit_core.core.utils import generate_uuid
-from bioimageit_core.plugins.store.content import digest_path, is_path
+from bioimageit_core.plugins.store.content import digest_path
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
-from bioimageit_core.plugins.store.files import MODES, Incoming, Progress, Stored
+from bioimageit_core.plugins.store.files import Incoming, Progress, Stored
 from bioimageit_core.plugins.store.forms import Form, LineForm, Written
 from bioimageit_core.plugins.store.journal import REPLACING, Journal, new_change, now
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
+from bioimageit_core.plugins.store.sources import Source
 
-__all__ = ["CONFLICTS", "Importer", "Source", "is_zarr", "sources_in"]
-
-CONFLICTS = ("keep", "error", "replace")
-"""What to do where another content has the same name: keep both, raise, or replace it (the old goes to the trash)."""
+__all__ = ["Importer"]
 
 _TRIES = 20
-
-
-@dataclass(frozen=True)
-class Source:
-    """A local file, or Zarr directory, to import, and what is said of it."""
-
-    path: str
-    name: str
-    author: str
-    format: str
-    date: str
-    key_value_pairs: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,6 +62,7 @@ class Importer:
         self._listings = listings
         self._journal = journal
         self._layout = layout
+        self._temp = layout.temp
         self._dataset = dataset
         self._directory = parent(dataset)
         self.progress: Progress | None = None
@@ -86,11 +72,37 @@ class Importer:
         self._forms: dict[int, Form] = {}
         self._line_form: LineForm | None = None
         self._claimed: set[str] = set()  # documents and files that a source of this import already has
+        self._fetched: dict[str, Incoming] = {}  # contents of sources that are on the disk, without a name yet
         self.start()
 
     def start(self) -> None:
         """Look at what is there; to be called whenever the lock was taken anew."""
         self._listing = self._listings.open(self._dataset)
+
+    def fetch(self, sources: Iterable[tuple[int, str]], mode: str) -> Iterator[tuple[int, str]]:
+        """Read sources that are about to be taken, and give each (its number and its path) before it is read.
+
+        When all are read, their contents are on the disk, before anything has their names. Those whose names are taken,
+        which may be here already, are left to `take`, and so are those that cannot be read.
+        """
+        for number, path in sources:
+            if mode == "reference" or not self._files.placing_moves or not self._listing.takes(_base_name(path)):
+                continue
+            yield number, path
+            with contextlib.suppress(OSError):  # `take` tells it in its turn
+                self._fetched[path] = self._files.take_in(path, self._temp, mode)
+        if self._fetched:
+            self._files.sync(self._temp)
+
+    def has(self, path: str) -> bool:
+        """Say whether a source is fetched."""
+        return path in self._fetched
+
+    def drop(self) -> None:
+        """Let go of what was fetched and not taken."""
+        for incoming in self._fetched.values():
+            self._files.discard(incoming)
+        self._fetched.clear()
 
     def take(self, source: Source, mode: str, on_conflict: str, *, sync: bool) -> RawData:
         """Import one source, or find the data that it already is."""
@@ -116,7 +128,7 @@ class Importer:
         if both[0] in names or both[1] in names or key in names:
             return False
         uri, md_uri = f"{self._directory}/{name}", f"{self._directory}/{md_name}"
-        incoming, _, _ = self._take_in(path, name, mode)
+        incoming, _, _ = self._take_in(path, name, mode, sync)
         try:
             self._place(incoming, uri, mode, path, sync)
         except _Overtaken:
@@ -124,7 +136,7 @@ class Importer:
         form, uuid = self._form(like), generate_uuid()
         content = form.filled(uuid, name)
         try:
-            signature = self._documents.create_as(md_uri, content, self._layout.temp, sync=sync)
+            signature = self._documents.create_as(md_uri, content, self._temp, sync=sync)
         except DataServiceError as error:
             if self._files.locks_work:  # else another writer may have described it
                 self._files.remove(uri)
@@ -162,7 +174,7 @@ class Importer:
             self._files.discard(incoming)
 
     def _take(self, source: Source, mode: str, on_conflict: str, sync: bool) -> RawData:
-        base = storable_name(os.path.basename(source.path.rstrip("/")))
+        base = _base_name(source.path)
         for file_name in file_names(base):
             known = [data for data in self._described(file_name) if data.md_uri not in self._claimed]
             if same := next((data for data in known if self._is(data, source)), None):
@@ -254,7 +266,7 @@ class Importer:
         self._listing.names.update(map(folded, names))
 
     def _store(self, source: Source, name: str, mode: str, sync: bool) -> RawData:
-        incoming, uri, extra = self._take_in(source.path, name, mode)
+        incoming, uri, extra = self._take_in(source.path, name, mode, sync)
         data = self._describe(source, uri, extra)
         self._place(incoming, uri, mode, source.path, sync)
         try:
@@ -267,11 +279,16 @@ class Importer:
         self._note(data, self._line("import", data, incoming.stored))
         return data
 
-    def _take_in(self, path: str, name: str, mode: str) -> tuple[Incoming, str, dict[str, Any]]:
-        """Read the source; return it with the URI it will have and what its document says of that."""
+    def _take_in(self, path: str, name: str, mode: str, sync: bool) -> tuple[Incoming, str, dict[str, Any]]:
+        """Read the source, unless it was fetched; return it with its URI to be and what its document says of that."""
         try:
             if mode != "reference":
-                return self._files.take_in(path, self._layout.temp, mode), f"{self._directory}/{name}", {}
+                incoming = self._fetched.pop(path, None)
+                if incoming is None:
+                    incoming = self._files.take_in(path, self._temp, mode)
+                    if not sync:  # else placing it does
+                        self._files.sync_together([incoming.path], entries=False)
+                return incoming, f"{self._directory}/{name}", {}
             stored = digest_path(path)
         except OSError as error:
             raise guarded(error, f"import {path!r}") from error
@@ -282,7 +299,7 @@ class Importer:
         if mode == "reference":
             return
         try:
-            self._files.place(incoming, uri, sync=sync, temp=self._layout.temp, progress=self.progress)
+            self._files.place(incoming, uri, sync=sync, temp=self._temp, progress=self.progress)
         except FileExistsError as error:
             self._files.discard(incoming)
             raise _Overtaken(name_of(uri)) from error
@@ -292,7 +309,7 @@ class Importer:
 
     def _exchange(self, incoming: Incoming, uri: str, trash: str, path: str) -> None:
         try:
-            self._files.exchange(incoming, uri, trash, temp=self._layout.temp)
+            self._files.exchange(incoming, uri, trash, temp=self._temp)
         except OSError as error:
             self._files.discard(incoming)
             raise guarded(error, f"import {path!r}") from error
@@ -300,7 +317,7 @@ class Importer:
     def _replace(self, data: RawData, source: Source, mode: str, sync: bool) -> RawData:
         """Give a data another content; the old one goes to the trash, uuid and annotations stay."""
         old = data.uri
-        incoming, uri, extra = self._take_in(source.path, name_of(old), mode)
+        incoming, uri, extra = self._take_in(source.path, name_of(old), mode, sync=True)
         trash = join(self._layout.trash, f"{generate_uuid()}-{name_of(old)}")
         is_ours = mode != "reference" and parent(old) == self._directory and self._files.exists(old)
         data.uri, data.extra = uri, {**{k: v for k, v in data.extra.items() if k != REFERENCE}, **extra}
@@ -340,52 +357,5 @@ class Importer:
         return batch.written
 
 
-def check_choice(what: str, value: str, known: tuple[str, ...]) -> str:
-    """Return `value` if it is one of those known."""
-    if value not in known:
-        raise DataServiceError(f"{what} {value!r}: expected one of {', '.join(known)}")
-    return value
-
-
-def check_modes(mode: str, on_conflict: str) -> None:
-    """Refuse a way to import that there is not."""
-    check_choice("import mode", mode, MODES)
-    check_choice("on_conflict", on_conflict, CONFLICTS)
-
-
-def is_zarr(path: str) -> bool:
-    """Say whether a directory is a Zarr store (v2 or v3), by its name or by what is in it."""
-    if not os.path.isdir(path):
-        return False
-    marks = (".zgroup", ".zarray", "zarr.json")
-    return path.rstrip("/").lower().endswith(".zarr") or any(os.path.exists(os.path.join(path, m)) for m in marks)
-
-
-def sources_in(directory: str, filter_: str, recursive: bool) -> Iterable[str]:
-    """List the files and Zarr directories whose names match, sorted by path; hidden ones are left out.
-
-    Raises
-    ------
-    DataServiceError
-        The directory cannot be read, or the regular expression does not compile.
-    """
-    try:
-        matches = re.compile(filter_ or "").search
-    except (re.error, RecursionError, OverflowError) as error:
-        raise DataServiceError(f"filter {filter_!r} is not a regular expression: {error}") from error
-    if not is_path(directory):
-        raise NotFoundError("directory to import", directory)
-    try:
-        with os.scandir(directory) as entries:
-            names = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
-    except OSError as error:
-        raise guarded(error, "read the directory to import") from error
-    found: list[str] = []
-    for name, is_dir in names:
-        path = os.path.join(directory, name)
-        if not is_dir or is_zarr(path):
-            if matches(name):
-                found.append(path)
-        elif recursive and not os.path.islink(path):
-            found += sources_in(path, filter_, recursive)
-    return found
+def _base_name(path: str) -> str:
+    return storable_name(os.path.basename(path.rstrip("/")))

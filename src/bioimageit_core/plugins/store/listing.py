@@ -17,7 +17,7 @@ import msgspec
 from bioimageit_core.containers import Container, Dataset
 from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.core.json_text import encode_line
-from bioimageit_core.core.paths import folded, join, name_of, parent
+from bioimageit_core.core.paths import MD_SUFFIX, folded, join, name_of, parent
 from bioimageit_core.core.records import Document
 from bioimageit_core.plugins.store.content import is_path
 from bioimageit_core.plugins.store.documents import Documents
@@ -37,6 +37,8 @@ class Listing:
     md_uri: str
     uuids: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    unlisted: set[str] = field(default_factory=set)
+    """Documents that lay there unlisted when the folder was looked at: what an interrupted writer left, for example."""
     written: int = 0
     waiting: int = 0
     signature: object = None
@@ -91,13 +93,15 @@ class Listings:
             listing.uuids = {item.uuid for item in listed}
             listing.written, listing.signature = len(listing.uuids), signature
             names = set(self._files.names(parent(md_uri)))
-            names.update(name_of(item.md_uri) for item in listed)  # of a document that was lost, too
-            listing.names |= set(map(folded, names))
+            known = {name_of(item.md_uri) for item in listed}
+            listing.unlisted = {name for name in names - known if name.endswith(MD_SUFFIX)} - {name_of(md_uri)}
+            listing.names |= set(map(folded, names | known))  # of a document that was lost, too
             listing.position = ""
         log, listing.position = self._files.read_log(layout.pending(md_uri), listing.position)
         for item in _waiting(log, md_uri):
             listing.uuids.add(item.uuid)
             listing.names.add(folded(name_of(item.md_uri)))
+            listing.unlisted.discard(name_of(item.md_uri))
         listing.waiting = len(listing.uuids) - listing.written
         return listing
 

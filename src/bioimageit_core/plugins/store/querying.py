@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bioimageit_core.containers import Container, Data, RawData
+from bioimageit_core.core.collector import paused_collector
 from bioimageit_core.core.exceptions import DataQueryError, NotFoundError
 from bioimageit_core.core.paths import join, parent
 from bioimageit_core.core.query import parse_query
@@ -26,6 +27,7 @@ from bioimageit_core.plugins.store.unread import UnreadProcessedData, UnreadRawD
 
 __all__ = ["IndexedQueries"]
 
+_AT_ONCE = 10_000  # data made together
 _OPEN = 32  # indexes kept open by one service
 
 
@@ -73,8 +75,11 @@ class IndexedQueries(RawDataStore):
 
         kind = UnreadRawData if selection.is_raw else UnreadProcessedData
         found.reverse()
-        while found:  # what was given is let go
-            yield unread(kind, read, *found.pop())
+        while found:
+            with paused_collector():
+                some = [unread(kind, read, row) for row in reversed(found[-_AT_ONCE:])]
+            del found[-_AT_ONCE:]  # what is given is let go
+            yield from some
 
     def query_page(
         self,

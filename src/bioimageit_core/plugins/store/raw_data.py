@@ -23,9 +23,10 @@ from bioimageit_core.core.utils import format_date
 from bioimageit_core.plugins.store.annotations import Annotated, annotate
 from bioimageit_core.plugins.store.base import StoreBase, told
 from bioimageit_core.plugins.store.forms import Written
-from bioimageit_core.plugins.store.importing import Importer, Source, check_modes, is_zarr, sources_in
+from bioimageit_core.plugins.store.importing import Importer
 from bioimageit_core.plugins.store.journal import new_change, now
 from bioimageit_core.plugins.store.layout import Layout
+from bioimageit_core.plugins.store.sources import Source, check_modes, is_zarr, sources_in
 
 __all__ = ["RawDataStore"]
 
@@ -116,7 +117,7 @@ class RawDataStore(StoreBase):
         refused: list[BioImageITError] = []
 
         def take(number: int, path: str, said: Mapping[str, Any]) -> None:
-            if observers:
+            if observers and not importer.has(path):
                 _tell(observers, number, len(paths), path)
                 importer.progress = functools.partial(_tell_part, observers, number, len(paths), path)
             folder = os.path.dirname(path)
@@ -136,9 +137,12 @@ class RawDataStore(StoreBase):
             with self._held(layout):
                 importer.start()
                 try:
+                    for number, path in importer.fetch(batch, mode):
+                        _tell(observers, number, len(paths), path)
                     for (number, path), about in zip(batch, said, strict=True):
                         take(number, path, about)
                 finally:
+                    importer.drop()
                     self._sync(layout)  # what is listed is on the disk
                     self._wrote(dataset, importer.finish(sync=False, flush=False))
         with self._held(layout):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 from bioimageit_core.containers import Container, Data, ProcessedData, RawData
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError
@@ -31,30 +32,46 @@ class Receiver:
         self._listing: Listing = listings.open(dataset)
         self._directory = parent(dataset)
         self._change, self._time = new_change(), now()
+        self._left: dict[str, Data] | None = None
 
     def receive(self, data: Sequence[RawData | ProcessedData]) -> None:
         """Store data with their files, and give each the ``md_uri`` and ``uri`` that it has here.
 
         When one fails, those before it are stored.
         """
+        taken: list[tuple[RawData | ProcessedData, Incoming]] = []
+        try:
+            try:
+                for each in data:
+                    taken.append((each, self._take_in(each)))  # noqa: PERF401 - those before one that fails stay
+            finally:
+                self._store_all(taken)
+        finally:
+            for _, incoming in taken:
+                self._files.discard(incoming)
+
+    def _store_all(self, taken: Sequence[tuple[RawData | ProcessedData, Incoming]]) -> None:
+        self._sync()  # a content is on the disk before anything has its name
         stored: list[Data] = []
         lines: list[bytes] = []
         try:
-            for each in data:
-                lines.append(self._store(each))
+            for each, incoming in taken:
+                lines.append(self._store(each, incoming))
                 stored.append(each)
         finally:
             self._tell(stored, lines)
 
-    def _store(self, data: RawData | ProcessedData) -> bytes:
-        """Write file and document, and return what the journal is to be told."""
-        source = data.uri
+    def _take_in(self, data: RawData | ProcessedData) -> Incoming:
         try:
-            incoming = self._files.take_in(source, self._layout.temp, "copy")
-            try:
-                data.uri = self._place(incoming, storable_name(name_of(source)))
-            finally:
-                self._files.discard(incoming)
+            return self._files.take_in(data.uri, self._layout.temp, "copy")
+        except OSError as error:
+            raise guarded(error, f"store {data.name!r}") from error
+
+    def _store(self, data: RawData | ProcessedData, incoming: Incoming) -> bytes:
+        """Give a content its name and write its document; return what the journal is to be told."""
+        try:
+            self._clear_left(data, incoming)
+            data.uri = self._place(incoming, storable_name(name_of(data.uri)))
         except OSError as error:
             raise guarded(error, f"store {data.name!r}") from error
         try:
@@ -67,18 +84,53 @@ class Receiver:
         about = (self._layout, operation, data.md_uri, data.uuid, data.uri, incoming.stored)
         return self._journal.content(*about, batch=self._change, time=self._time)
 
+    def _sync(self) -> None:
+        try:
+            self._files.sync(self._layout.root)
+        except OSError as error:
+            raise guarded(error, f"write to {self._layout.root!r}") from error
+
     def _place(self, incoming: Incoming, base: str) -> str:
         for name in file_names(base):
+            uri = join(self._directory, name)
             if not self._listing.takes(name):
+                if self._is_left(name) and self._files.holds(uri, incoming.path):
+                    return uri
                 continue
             self._listing.names.add(folded(name))
-            uri = join(self._directory, name)
             try:
                 self._files.place(incoming, uri, sync=False, temp=self._layout.temp)
             except FileExistsError:  # put there by somebody who does not know our lock
                 continue
             return uri
         raise AssertionError  # file_names never ends
+
+    def _clear_left(self, data: RawData | ProcessedData, incoming: Incoming) -> None:
+        """Remove what a transfer that was interrupted left of a data: a document that no list names, and its file."""
+        if self._left is None:
+            # without locks it may be what another writer is about to list
+            unlisted = self._listing.unlisted if self._files.locks_work else ()
+            self._left = dict(self._read_left(type(data), unlisted))
+        left = self._left.get(data.uuid)
+        if left is None or parent(left.uri) != self._directory or not self._files.exists(left.uri):
+            return
+        if self._files.holds(left.uri, incoming.path):
+            self._files.remove(left.md_uri)
+            self._files.remove(left.uri)
+            self._listing.names.difference_update({folded(name_of(left.md_uri)), folded(name_of(left.uri))})
+            self._listing.unlisted.discard(name_of(left.md_uri))
+
+    def _read_left(self, kind: type[RawData | ProcessedData], names: Iterable[str]) -> Iterator[tuple[str, Data]]:
+        for name in names:
+            with contextlib.suppress(DataServiceError):
+                left = self._documents.read(kind, join(self._directory, name))
+                yield left.uuid, left
+
+    def _is_left(self, name: str) -> bool:
+        """Say whether a file is there and no document that could describe it."""
+        if not self._files.locks_work or not all(map(self._listing.takes, itertools.islice(document_names(name), 2))):
+            return False
+        return self._files.exists(join(self._directory, name))
 
     def _describe(self, data: RawData | ProcessedData) -> None:
         for name in document_names(name_of(data.uri)):
@@ -98,7 +150,7 @@ class Receiver:
         items = [Container(each.md_uri, each.uuid) for each in stored]
         try:
             try:
-                self._files.sync(self._layout.root)  # what is listed is on the disk
+                self._sync()  # what is listed is on the disk
                 self._journal.append(self._layout, lines)
             except BaseException:
                 self._take_back(stored)

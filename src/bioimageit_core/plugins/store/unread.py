@@ -36,8 +36,8 @@ def _look(data: Any) -> None:
     own = vars(data)
     if (unseen := own.get("_unread")) is None:
         return
-    read, file, content = unseen
-    found = read(file, content)
+    read, row = unseen
+    found = read(*row)
     own.update(vars(found))
     object.__setattr__(data, "__class__", type(found))
     own.pop("_unread", None)
@@ -72,8 +72,11 @@ for _class in (UnreadRawData, UnreadProcessedData):
         setattr(_class, _each.name, _field)
 
 
-def unread(kind: type[Any], read: Read, file: str, content: bytes) -> Any:
-    """Return the data that `read` makes of a document, before it does."""
-    data = object.__new__(kind)
-    data.__dict__["_unread"] = (read, file, content)
+def unread(kind: type[Any], read: Read, row: tuple[str, bytes]) -> Any:
+    """Return the data that `read` makes of the file name and content of a document, before it does."""
+    data = _new(kind)
+    _set(data, "_unread", (read, row))  # an instance whose __dict__ was never asked for is half as dear
     return data
+
+
+_new, _set = object.__new__, object.__setattr__
