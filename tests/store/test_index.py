@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawData, Run
-from bioimageit_core.core.exceptions import DataQueryError, DocumentError
+from bioimageit_core.core.exceptions import DataQueryError, DataServiceError, DocumentError
 from bioimageit_core.core.query import Compare, Has, In, fields_of, parse_query
 from bioimageit_core.plugins.data_local import LocalMetadataService
 from bioimageit_core.plugins.store import index as index_module
@@ -335,3 +335,33 @@ def test_a_name_that_is_not_utf_8_hides_no_data(tmp_path: Path) -> None:
     (finding,) = local.check_experiment(experiment.md_uri)
     assert (finding.kind, finding.repairable, finding.uri.isascii()) == ("orphan file", False, True)
     assert list(local.repair_experiment(experiment.md_uri)) == []
+
+
+def test_half_a_surrogate_pair_hides_no_data(tmp_path: Path) -> None:
+    local, experiment, dataset = make_experiment(tmp_path, [{"P": "1"}, {"P": "2"}, {"P": "3"}])
+    made = process(local, experiment, dataset, "m")
+    path = Path(dataset.uris[0].md_uri)
+    document = json.loads(path.read_text())
+    document["common"]["name"] = "a \ud800"  # as other software writes it for a name that is no UTF-8
+    document["key_value_pairs"] |= {"Q": "\udcff", "\udcfe": ["\udcfd"]}
+    path.write_text(json.dumps(document))
+    (path.parents[1] / os.fsdecode(b"\xff")).mkdir()
+    assert ask(service(), dataset, "P>=1") == scan(local, dataset, "P>=1") == [item.uuid for item in dataset.uris]
+    for query in ("Q=\udcff", "name=a", "Q"):
+        assert ask(local, dataset, query) == [dataset.uris[0].uuid]
+    assert len(ask(local, made, "P=1")) == 1
+    local.annotate_data(dataset, {dataset.uris[1].md_uri: {"Q": "\udc80"}})
+    assert len(ask(local, dataset, "Q")) == 2
+
+
+@pytest.mark.parametrize("place", ["e/data/im 1.md.json", "e/.bioimageit/trash/x/trash.json"])
+def test_what_is_too_large_is_not_read(tmp_path: Path, place: str) -> None:
+    local, experiment, dataset = make_experiment(tmp_path, [{"P": "1"}, {"P": "2"}, {"P": "3"}])
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).touch()
+    os.truncate(tmp_path / place, 1 << 42)  # of which nothing is on the disk
+    (finding,) = local.check_experiment(experiment.md_uri)
+    assert (finding.kind, finding.uri, finding.repairable) == ("unreadable document", str(tmp_path / place), False)
+    if "data" in place:
+        with pytest.raises(DataServiceError, match="is larger than 536870912 bytes; that is no metadata"):
+            ask(local, dataset, "P=1")

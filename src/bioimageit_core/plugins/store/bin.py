@@ -96,6 +96,8 @@ class Entry:
             record = msgspec.json.decode(files.read(manifest), type=EntryRecord)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError("entry of the trash", join(trash, name)) from error
+        except OSError as error:
+            raise DocumentError(manifest, f"cannot be read: {error.strerror or error}") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DocumentError(manifest, f"is no manifest of the trash: {error}") from error
         record.id = name

@@ -83,7 +83,7 @@ class Index:
         wanted = [name_of(parent(md_uri))]
         if lineage:
             names = sorted(entry.name for entry in self._documents.files.entries(layout.root) if entry.is_dir)
-            wanted += [name for name in names if name not in wanted and not name.startswith(".")]
+            wanted += [name for name in names if name not in wanted and not name.startswith(".") and is_text(name)]
         try:
             return self._refresh(wanted)
         except sqlite3.DatabaseError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import zlib
@@ -16,7 +17,7 @@ from bioimageit_core.core.query_values import has_value, number_of
 from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.disk import Signature, signature_of
 
-__all__ = ["SCHEMA", "Row", "Rows", "Sum", "total_of"]
+__all__ = ["SCHEMA", "Row", "Rows", "Sum", "speakable", "total_of"]
 
 SCHEMA = """
 CREATE TABLE dataset (id INTEGER PRIMARY KEY, folder TEXT UNIQUE, seen TEXT, listed TEXT);
@@ -98,6 +99,17 @@ def total_of(directory: str, but: str) -> Sum:
     return Sum(f"{count} {total:x}")
 
 
+def speakable(text: str) -> str:
+    """Return a text as the tables hold it: half of a pair of surrogates, which JSON can say, is a U+FFFD there.
+
+    Examples
+    --------
+    >>> speakable("caf\u00e9"), speakable("\ud800") == "\ufffd" * 3
+    ('café', True)
+    """
+    return text if text.isascii() else text.encode(errors="surrogatepass").decode(errors="replace")
+
+
 class Rows:
     """The tables of an index."""
 
@@ -148,7 +160,10 @@ class Rows:
                 if signature[0] is not None:
                     total.add(row.file, signature, -1)
             total.add(row.file, row.signature)
-            fixed = (number, dataset, row.file, *row.signature, position, *row.about, *row.output, row.parent)
+            said: tuple[str | None, ...] = (*row.about, *row.output, row.parent)
+            if not "".join(text or "" for text in said).isascii():
+                said = tuple(text and speakable(text) for text in said)
+            fixed = (number, dataset, row.file, *row.signature, position, *said)
             docs.append((*fixed, origin, int(row.content is None)))
             if row.content is not None:
                 bodies.append((number, row.content))
@@ -208,17 +223,24 @@ class Rows:
 
     def _value(self, key: str, value: Any) -> int:
         is_text = isinstance(value, str)
-        row = (key, int(is_text), value if is_text else msgspec.json.encode(value).decode())
+        row = (speakable(key), int(is_text), speakable(value if is_text else _as_json(value)))
         if (known := self._values.get(row)) is not None:
             return known
         insert = "INSERT OR IGNORE INTO value (key, is_text, text, bare, number, blank) VALUES (?, ?, ?, ?, ?, ?)"
-        bare = value.strip() if is_text else None
+        bare = row[2].strip() if is_text else None
         self.database.execute(insert, (*row, bare, _real(value), int(not has_value(value))))
         query = "SELECT id FROM value WHERE key = ? AND is_text = ? AND text = ?"
         number = int(self.database.execute(query, row).fetchone()[0])
         if len(self._values) < 10_000:
             self._values[row] = number
         return number
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(value, ensure_ascii=False)
 
 
 def _real(value: Any) -> float | None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
+from bioimageit_core.core.json_text import MAX_BYTES
 from bioimageit_core.plugins.store.content import (
     CHUNK,
     READING,
@@ -100,6 +101,8 @@ class LocalFiles(LocalLogs, Files):
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "is not a regular file", uri)
             size = status.st_size
+            if size > MAX_BYTES:
+                raise OSError(errno.EFBIG, f"is larger than {MAX_BYTES} bytes; that is no metadata", uri)
             content = os.read(descriptor, size + 1)
             if len(content) != size:
                 content += b"".join(iter(lambda: os.read(descriptor, CHUNK), b""))

@@ -19,7 +19,7 @@ from bioimageit_core.plugins.store.base import told
 from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.index import Index
-from bioimageit_core.plugins.store.index_rows import Row
+from bioimageit_core.plugins.store.index_rows import Row, speakable
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
 from bioimageit_core.plugins.store.search import Condition, condition
@@ -113,10 +113,10 @@ class IndexedQueries(RawDataStore):
         with self._asking:
             index = self._index(layout)
             index.refresh(layout.raw_dataset, lineage=False)
-            return index.texts(key, prefix, limit)
+            return index.texts(speakable(key), speakable(prefix), limit)
 
     def _select(self, dataset: Container, query: str, output: str) -> _Selection:
-        parsed = parse_query(query)
+        parsed = parse_query(speakable(query))
         md_uri = self.files.absolute(dataset.md_uri)
         layout = Layout.of_record(md_uri)
         keys = self._keys_of(layout)
@@ -128,7 +128,8 @@ class IndexedQueries(RawDataStore):
         for file in index.unreadable(number):
             uri = join(parent(md_uri), file)
             self.documents.parse_data(self.documents.content(uri, "data"), uri)
-        return _Selection(index, parent(md_uri), is_raw, keys, condition(index, number, parsed, output, keys))
+        found = condition(index, number, parsed, speakable(output), list(map(speakable, keys)))
+        return _Selection(index, parent(md_uri), is_raw, keys, found)
 
     def _parsed(self, selection: _Selection, file: str, content: bytes) -> Data:
         data = self.documents.parse_data(content, f"{selection.directory}/{file}")
