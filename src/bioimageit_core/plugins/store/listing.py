@@ -27,7 +27,7 @@ __all__ = ["Listing", "Listings"]
 
 logger = logging.getLogger(__name__)
 
-_SHARE = 64  # the list is rewritten when one in so many entries waits in the log
+_SHARE = 16  # the list is rewritten when one in so many entries waits in the log
 
 
 @dataclass
