@@ -10,7 +10,7 @@ import pytest
 from httpx import Client
 
 from bioimageit_core.api import Request
-from bioimageit_core.containers import Job
+from bioimageit_core.containers import Container, Experiment, Job, ProcessedData, Run
 from bioimageit_core.core.exceptions import ConfigError
 from bioimageit_core.web.app import create_app
 from bioimageit_core.web.security.users import Users
@@ -64,6 +64,57 @@ def test_a_window_anywhere_is_read_at_once(open_client: Client) -> None:
     assert [page["items"][0]["name"] for page in (window, after, selected)] == ["a1.tif", "a2.tif", "a2.tif"]
     assert (after["next"], selected["next"], beyond["items"]) == (None, None, [])
     assert open_client.get(data_url(open_client), params={"offset": -1}).status_code == 422
+
+
+def test_results_have_the_annotations_of_their_origin_where_they_are_asked_for(
+    open_client: Client, request_: Request
+) -> None:
+    made_of_the_first(request_)
+    where = data_url(open_client).replace("/datasets/data/", "/datasets/made/")
+    (plain,) = open_client.get(where).json()["items"]
+    (item,) = open_client.get(where, params={"inherited": True}).json()["items"]
+
+    assert (plain["key_values"], item["key_values"]) == ({}, {"Day": "0"})
+
+
+def test_a_lineage_says_what_can_be_looked_at_as_an_image(open_client: Client, request_: Request) -> None:
+    made_of_the_first(request_)
+    first = open_client.get(data_url(open_client)).json()["items"][0]["id"]
+    nodes = open_client.get(f"{API}/data/{first}/lineage").json()["nodes"]
+
+    assert {node["name"]: node["is_image"] for node in nodes} == {"a0.tif": True, "t": False, "sizes": False}
+
+
+def test_the_history_is_short_and_says_what_was_changed(open_client: Client, request_: Request) -> None:
+    experiment = made_of_the_first(request_)
+    request_.annotate_data(
+        experiment, {data.md_uri: {"Long": "b" * 100} for data in request_.query(experiment, "data")}
+    )
+    place = data_url(open_client).partition("/datasets/")[0]
+    items = open_client.get(f"{place}/history").json()["items"]
+
+    assert items[0]["summary"] == f"annotate Long={'b' * 60}…"
+    assert "result made/t" in [item["summary"] for item in items]
+
+
+def made_of_the_first(request_: Request) -> Experiment:
+    """Add a dataset with a table that was made of the first image."""
+    (entry,) = request_.get_workspace_experiments()
+    experiment: Experiment = entry["info"]
+    dataset = request_.create_dataset(experiment, "made")
+    run = Run()
+    run.set_process("sizes", "sizes.xml")
+    run.set_dataset(dataset)
+    run = request_.create_run(dataset, run)
+    result = ProcessedData()
+    table = Path(experiment.md_uri).parent / "made" / "t.csv"
+    table.write_text("area\n1\n")
+    result.set_info("t", "ada", "2024-01-01", "tablecsv", str(table))
+    result.run = Container(run.md_uri, run.uuid)
+    result.add_input("input", request_.query(experiment, "data")[0])
+    result.set_output("table", "Sizes")
+    request_.create_data(dataset, run, result)
+    return request_.get_experiment(experiment.md_uri)
 
 
 def test_experiments_come_in_pages(open_client: Client) -> None:

@@ -36,6 +36,12 @@ def test_a_table_has_a_column_for_each_key(page: Any) -> None:
     shoot(page, "table")
 
 
+def test_a_table_of_results_has_the_annotations_of_their_images(page: Any) -> None:
+    open_dataset(page, "segmentation")
+    page.get_by_role("radio", name="Table").click()
+    page.locator(".trow", has_text="labels_A9 p5d").get_by_role("gridcell", name="A9", exact=True).wait_for()
+
+
 def test_many_data_scroll_to_the_last_while_few_elements_exist(page: Any) -> None:
     open_dataset(page, "data", "Many")
     wall = page.get_by_role("listbox", name="Data")

@@ -42,6 +42,7 @@ def test_labels_lie_over_the_image_that_they_were_made_of(page: Any) -> None:
     open_dataset(page, "data")
     page.get_by_role("option", name="A9 p5d.tif").dblclick()
     page.get_by_role("button", name="Labels over it").click()
+    assert page.get_by_role("option", name="segmentation / table").count() == 0
     page.get_by_role("option", name="segmentation / labels").click()
     page.get_by_role("slider", name="Opacity").wait_for()
     until(page, "performance.getEntriesByType('resource').filter(each => /\\/(file|zarr)/.test(each.name)).length >= 2")
@@ -67,6 +68,7 @@ def test_lineage_is_a_graph_that_can_be_walked(page: Any) -> None:
     page.get_by_role("option", name="A9 p5d.tif").click()
     page.get_by_role("complementary", name="Details").get_by_role("link", name="Lineage").click()
     page.locator(".node").nth(2).wait_for()
+    until(page, "document.querySelector('.node').getBoundingClientRect().height >= 45")  # so that it is legible
     shoot(page, "lineage")
     page.locator(".node", has_text="labels_A9 p5d").click()
     page.get_by_role("link", name="Walk there").click()

@@ -125,6 +125,7 @@ export interface LineageNode {
   dataset: string;
   tool: string;
   state: string;
+  is_image: boolean;
 }
 
 export interface Lineage {

@@ -126,7 +126,7 @@ export function Actions({ isRaw, ...chosen }: Chosen & { isRaw: boolean }) {
           </Menu>
         </Popover>
       </MenuTrigger>
-      <Button className="button button-icon" aria-label="History of annotations" onPress={() => setHistory(true)}>
+      <Button className="button button-icon" aria-label="History" onPress={() => setHistory(true)}>
         <History size={15} aria-hidden="true" />
       </Button>
       <AnnotateOverlay chosen={chosen} isOpen={isAnnotating} onClose={() => setAnnotating(false)} />

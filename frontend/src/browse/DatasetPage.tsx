@@ -23,7 +23,7 @@ export function DatasetPage() {
   const { q = "", output = "", view } = route.useSearch();
   const navigate = route.useNavigate();
   const experiment = useExperiment(eid);
-  const items = useItems(eid, dataset, q, output);
+  const items = useItems(eid, dataset, q, output, view === "table");
   const selection = useSelection(items, `${eid} ${dataset} ${q} ${output}`);
   const [size, setSize] = useState(136);
 

@@ -17,10 +17,10 @@ export function HistoryOverlay({ eid, isOpen, onClose, canUndo }: Props) {
   const history = useHistory(eid, isOpen);
   const { undo } = useAnnotation(eid);
   return (
-    <Overlay title="History of annotations" isOpen={isOpen} onClose={onClose} isWide>
+    <Overlay title="History" isOpen={isOpen} onClose={onClose} isWide>
       {history.isPending ? <Loading /> : null}
       {history.error ? <Failure error={history.error} /> : null}
-      {history.data?.items.length === 0 ? <p className="quiet">Nothing was annotated yet.</p> : null}
+      {history.data?.items.length === 0 ? <p className="quiet">Nothing was changed yet.</p> : null}
       <ol className="history">
         {history.data?.items.map((change) => (
           <li key={change.change} data-undone={change.undone || undefined}>

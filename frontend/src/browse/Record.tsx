@@ -102,6 +102,10 @@ const UNITS: Record<string, string> = {
   millimetre: "mm",
   angstrom: "Å",
   um: "µm",
+  second: "s",
+  millisecond: "ms",
+  minute: "min",
+  hour: "h",
 };
 
 export function shortUnit(unit: string): string {

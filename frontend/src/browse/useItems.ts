@@ -23,13 +23,20 @@ export interface Items {
 }
 
 /** The data of a dataset that a query selects; only the windows that are looked at are read, wherever they stand. */
-export function useItems(eid: string, dataset: string, query: string, output: string): Items {
+export function useItems(eid: string, dataset: string, query: string, output: string, inherited: boolean): Items {
   const read = useCallback(
     (offset: number, limit: number, signal?: AbortSignal) =>
-      get<Page<DataItem>>(path`/experiments/${eid}/datasets/${dataset}/data`, { query, output, offset, limit }, signal),
-    [eid, dataset, query, output],
+      get<Page<DataItem>>(
+        path`/experiments/${eid}/datasets/${dataset}/data`,
+        { query, output, offset, limit, inherited: inherited || null },
+        signal,
+      ),
+    [eid, dataset, query, output, inherited],
   );
-  const key = useMemo(() => ["items", eid, dataset, query, output], [eid, dataset, query, output]);
+  const key = useMemo(
+    () => ["items", eid, dataset, query, output, String(inherited)],
+    [eid, dataset, query, output, inherited],
+  );
   const [windows, reach] = useWindows(key);
   const options = (window: number) => ({
     queryKey: [...key, window],

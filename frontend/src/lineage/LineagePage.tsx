@@ -1,13 +1,14 @@
 import "@xyflow/react/dist/base.css";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { Controls, Handle, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import { BaseEdge, Controls, type EdgeProps, Handle, type NodeProps, Position, ReactFlow } from "@xyflow/react";
 import { Images, Layers, TriangleAlert, Wand } from "lucide-react";
-import { useMemo, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import { useDataLineage, useDatasetLineage } from "../api/queries";
 import type { Lineage, LineageNode } from "../api/types";
 import { Failure, Nothing } from "../ui/Failure";
 import { Loading } from "../ui/Loading";
-import { type LineageFlowNode, laidOut } from "./layout";
+import { useSize } from "../ui/useSize";
+import { laidOut, type LineageFlowEdge, type LineageFlowNode, lineThrough } from "./layout";
 import { NodeDetails } from "./NodeDetails";
 
 const ofData = getRouteApi("/lineage/$did");
@@ -33,11 +34,15 @@ export function DatasetLineagePage() {
 }
 
 const nodeTypes = { lineage: NodeBox };
+const edgeTypes = { lineage: EdgeLine };
 
 function Graph({ lineage, here, eid }: { lineage: Lineage; here: string | undefined; eid?: string }) {
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<string | undefined>(here);
-  const { nodes, edges } = useMemo(() => laidOut(lineage, here), [lineage, here]);
+  const pane = useRef<HTMLDivElement>(null);
+  const { width, height } = useSize(pane);
+  const { nodes, edges } = useMemo(() => laidOut(lineage, here, { width, height }), [lineage, here, width, height]);
+  const isDown = nodes[0]?.data.isDown;
   const node = lineage.nodes.find((one) => one.id === chosen);
   if (lineage.nodes.length === 0) return <Nothing title="Nothing is known of where this comes from" />;
   const walk = (to: LineageNode) => {
@@ -48,26 +53,30 @@ function Graph({ lineage, here, eid }: { lineage: Lineage; here: string | undefi
   return (
     <div className="lineage">
       <h1 className="hidden">Lineage</h1>
-      <div className="graph">
-        <ReactFlow
-          nodes={nodes.map((one) => ({ ...one, selected: one.id === chosen }))}
-          edges={edges}
-          nodeTypes={nodeTypes}
-          fitView
-          fitViewOptions={{ maxZoom: 1.1, padding: 0.04 }}
-          minZoom={0.05}
-          nodesDraggable={false}
-          nodesConnectable={false}
-          edgesFocusable={false}
-          onlyRenderVisibleElements={nodes.length > 300}
-          onNodesChange={(changes) => {
-            for (const change of changes) if (change.type === "select" && change.selected) setChosen(change.id);
-          }}
-          onNodeClick={(_, { id }) => setChosen(id)}
-          onNodeDoubleClick={(_, { data }) => walk((data as LineageFlowNode["data"]).node)}
-        >
-          <Controls showInteractive={false} />
-        </ReactFlow>
+      <div className="graph" ref={pane}>
+        {width > 0 ? (
+          <ReactFlow
+            key={isDown ? "down" : "across"}
+            nodes={nodes.map((one) => ({ ...one, selected: one.id === chosen }))}
+            edges={edges}
+            nodeTypes={nodeTypes}
+            edgeTypes={edgeTypes}
+            fitView
+            fitViewOptions={{ maxZoom: 1.1, padding: 0.04 }}
+            minZoom={0.05}
+            nodesDraggable={false}
+            nodesConnectable={false}
+            edgesFocusable={false}
+            onlyRenderVisibleElements={nodes.length > 300}
+            onNodesChange={(changes) => {
+              for (const change of changes) if (change.type === "select" && change.selected) setChosen(change.id);
+            }}
+            onNodeClick={(_, { id }) => setChosen(id)}
+            onNodeDoubleClick={(_, { data }) => walk((data as LineageFlowNode["data"]).node)}
+          >
+            <Controls showInteractive={false} />
+          </ReactFlow>
+        ) : null}
       </div>
       <aside className="inspector" aria-label="Details">
         {node ? (
@@ -86,18 +95,26 @@ function Graph({ lineage, here, eid }: { lineage: Lineage; here: string | undefi
 }
 
 function NodeBox({ data, selected }: NodeProps<LineageFlowNode>) {
-  const { node, isHere } = data;
+  const { node, isHere, isDown } = data;
   const Icon = node.kind === "run" ? Wand : node.kind === "dataset" ? Layers : Images;
   return (
     <div className={`node node-${node.kind}`} data-here={isHere || undefined} data-chosen={selected || undefined}>
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={isDown ? Position.Top : Position.Left} isConnectable={false} />
       <Icon size={16} aria-hidden="true" />
       <span className="node-text">
         <strong className="ellipsis">{node.name}</strong>
-        <span className="quiet ellipsis">{node.kind === "run" ? "run" : node.dataset || node.kind}</span>
+        <span className="quiet ellipsis">{node.kind === "data" ? node.dataset || node.kind : node.kind}</span>
       </span>
       {node.state === "stale" ? <TriangleAlert size={14} className="warn" aria-hidden="true" /> : null}
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={isDown ? Position.Bottom : Position.Right} isConnectable={false} />
     </div>
+  );
+}
+
+function EdgeLine({ data, label, markerEnd }: EdgeProps<LineageFlowEdge>) {
+  const points = data?.points ?? [];
+  const middle = points[Math.floor(points.length / 2)];
+  return (
+    <BaseEdge path={lineThrough(points)} label={label} labelX={middle?.x} labelY={middle?.y} markerEnd={markerEnd} />
   );
 }

@@ -43,7 +43,7 @@ export function Distribution({ table, y, by, open }: Props) {
         },
         y: { label: y, grid: true, nice: true, tickFormat: "~s" },
         marks: [
-          Plot.dot(placed, { x: "place", y: "y", r: 2.2, fill: "var(--accent)", fillOpacity: 0.35 }),
+          Plot.dot(placed, { x: "place", y: "y", r: 2.2, fill: "var(--accent)", fillOpacity: 0.55 }),
           Plot.rect(groups, {
             x1: (group: Summary) => order.indexOf(group.group) - spread / 2 - 0.04,
             x2: (group: Summary) => order.indexOf(group.group) + spread / 2 + 0.04,

@@ -28,7 +28,7 @@ export function Scatter({ table, x, y, by, open }: Props) {
       y: { label: y, grid: true, nice: true, tickFormat: "~s" },
       color: { scheme: "Observable10", legend: false },
       marks: [
-        Plot.dot(shown, { x: "x", y: "y", r: 2.6, fill: by ? "group" : "var(--accent)", fillOpacity: 0.6 }),
+        Plot.dot(shown, { x: "x", y: "y", r: 2.6, fill: by ? "group" : "var(--accent)", fillOpacity: 0.8 }),
         Plot.dot(shown, Plot.pointer({ x: "x", y: "y", r: 6, stroke: "var(--text)", strokeWidth: 2 })),
       ],
     }),

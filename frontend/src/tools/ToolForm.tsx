@@ -1,6 +1,6 @@
 import { useNavigate } from "@tanstack/react-router";
 import { ListChecks, Play } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button, FieldError, Form, Input, Label, Text, TextField } from "react-aria-components";
 import { planJob, startJob, useExperiment, useFirstItems, useTool } from "../api/queries";
 import type { JobInput, JobRequest, Plan, Tool } from "../api/types";
@@ -58,6 +58,8 @@ function Filled({ eid, tool, dataset, query, output }: Props & { tool: Tool }) {
       setBusy(false);
     }
   };
+  const outcome = useRef<HTMLDivElement>(null);
+  useEffect(() => outcome.current?.scrollIntoView({ block: "nearest" }), [error, plan]); // below a long form
   const check = () => attempt(async () => setPlan(await planJob(eid, job())));
   const run = (event: FormEvent) => {
     event.preventDefault();
@@ -76,7 +78,7 @@ function Filled({ eid, tool, dataset, query, output }: Props & { tool: Tool }) {
       <header>
         <h1>{tool.name}</h1>
         <p className="quiet">
-          {tool.description} <span className="version">{tool.version}</span>
+          {tool.description} <span className="version">· version {tool.version}</span>
         </p>
       </header>
       <fieldset className="fieldset">
@@ -116,8 +118,12 @@ function Filled({ eid, tool, dataset, query, output }: Props & { tool: Tool }) {
           What it already holds and would come out the same is not made again.
         </Text>
       </TextField>
-      {error ? <Failure title="The job cannot run" error={error} /> : null}
-      {plan ? <PlanView plan={plan} /> : null}
+      {error || plan ? (
+        <div className="outcome" ref={outcome}>
+          {error ? <Failure title="The job cannot run" error={error} /> : null}
+          {plan ? <PlanView plan={plan} /> : null}
+        </div>
+      ) : null}
       <div className="form-foot">
         <Button className="button" isDisabled={isBusy || isWrong} onPress={() => void check()}>
           <ListChecks size={15} aria-hidden="true" />

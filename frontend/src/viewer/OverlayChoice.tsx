@@ -16,7 +16,7 @@ interface Props {
 /** What was made of this image, or this of: laid over it as labels, or put beside it. */
 export function OverlayChoice({ did, labels, beside, strength, onStrength, error, onChange }: Props) {
   const lineage = useDataLineage(did).data;
-  const related = (lineage?.nodes ?? []).filter((node) => node.kind === "data" && node.id !== did);
+  const related = (lineage?.nodes ?? []).filter((node) => node.kind === "data" && node.is_image && node.id !== did);
   if (related.length === 0 && !labels && !beside) return null;
   const options = [
     { value: "", label: "none" },

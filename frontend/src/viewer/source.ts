@@ -79,15 +79,15 @@ export function selectionOf(source: Source, c: number, z: number, t: number): Se
   return Object.fromEntries(Object.entries(all).filter(([axis]) => labels.includes(axis)));
 }
 
-/** Give each channel a colour and limits of contrast: the file's, else what the smallest level shows. */
+/** Give each channel a colour and limits of contrast: the file's, else those of the plane that is shown first. */
 export async function channelsOf(source: Source): Promise<Channel[]> {
   const lowest = source.levels.at(-1);
   if (!lowest || source.isRgb) return [];
-  const middle = { z: Math.floor(source.sizes.z / 2), t: Math.floor(source.sizes.t / 2) };
+  const first = { z: Math.floor(source.sizes.z / 2), t: 0 };
   return Promise.all(
     Array.from({ length: source.sizes.c }, async (_, c) => {
       const said = source.info.channels[c];
-      const raster = await lowest.getRaster({ selection: selectionOf(source, c, middle.z, middle.t) });
+      const raster = await lowest.getRaster({ selection: selectionOf(source, c, first.z, first.t) });
       const stats = getChannelStats(raster.data as never) as { domain: number[]; contrastLimits: number[] };
       const domain = widened(stats.domain[0] ?? 0, stats.domain[1] ?? 1);
       const measured = widened(stats.contrastLimits[0] ?? domain[0], stats.contrastLimits[1] ?? domain[1]);

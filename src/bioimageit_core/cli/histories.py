@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["show", "show_undone"]
 
+_LONGEST = 60  # characters of a value
+
 
 def show(session: Session, experiment: Experiment, data: str, limit: int, as_json: bool) -> None:
     """Show changes, newest first."""
@@ -67,8 +69,13 @@ def _row(experiment: Experiment, entry: HistoryEntry) -> tuple[Any, ...]:
 def _value(entry: HistoryEntry, key: str) -> str:
     if key not in entry.new:
         return key
-    before = f"{cell(entry.old[key])} → " if entry.old.get(key) is not None else ""
-    return f"{key}: {before}{'removed' if entry.new[key] is None else cell(entry.new[key])}"
+    before = f"{_short(entry.old[key])} → " if entry.old.get(key) is not None else ""
+    return f"{key}: {before}{'removed' if entry.new[key] is None else _short(entry.new[key])}"
+
+
+def _short(value: Any) -> str:
+    text = cell(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _name(experiment: Experiment, md_uri: str) -> str:

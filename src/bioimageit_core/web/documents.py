@@ -19,9 +19,11 @@ from bioimageit_core.web.shapes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bioimageit_core.web.site import Site
 
-__all__ = ["API", "data_fields", "data_item", "experiment_item", "is_image", "run_item", "text_of"]
+__all__ = ["API", "data_fields", "data_item", "experiment_item", "inherited_pairs", "is_image", "run_item", "text_of"]
 
 API = "/api/v1"
 
@@ -69,6 +71,21 @@ def data_fields(site: Site, data: Data, experiment: str) -> dict[str, Any]:
         "output": OutputOfTool(name=output.get("name", ""), label=output.get("label", "")) if output else None,
         "thumbnail": f"{API}/data/{id_}/thumbnail" if is_image(site, data.format) else None,
     }
+
+
+def inherited_pairs(site: Site, found: Sequence[Data]) -> list[dict[str, str]]:
+    """Return the key-values of the raw data that each data comes from; none where that is gone."""
+    from bioimageit_core.jobs.selection import Lineage
+
+    lineage = Lineage(site.request.data_service)
+    pairs: list[dict[str, str]] = []
+    for data in found:
+        try:
+            origin = lineage.origin(data)
+        except BioImageITError:
+            origin = None
+        pairs.append({key: text_of(value) for key, value in origin.key_value_pairs.items()} if origin else {})
+    return pairs
 
 
 def data_item(site: Site, data: Data, experiment: str) -> DataItem:

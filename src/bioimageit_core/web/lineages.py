@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bioimageit_core.containers import Data, DatasetInfo, Experiment, ProcessedData, Run
 from bioimageit_core.core.exceptions import BioImageITError
+from bioimageit_core.web.documents import is_image
 
 if TYPE_CHECKING:
     from bioimageit_core.web.site import Site
@@ -26,6 +27,7 @@ class Node(BaseModel):
     dataset: str = ""
     tool: str = ""
     state: str = ""
+    is_image: bool = False
 
 
 class Edge(BaseModel):
@@ -69,7 +71,9 @@ class _Graph:
         id_ = self.site.id_of(data, home)
         if id_ not in self.nodes:
             dataset = self.site.dataset_of(data, self.experiment)
-            self.nodes[id_] = Node(id=id_, kind="data", name=data.name, dataset=dataset)
+            self.nodes[id_] = Node(
+                id=id_, kind="data", name=data.name, dataset=dataset, is_image=is_image(self.site, data.format)
+            )
         return id_
 
     def add_run(self, md_uri: str, dataset: str = "") -> str:

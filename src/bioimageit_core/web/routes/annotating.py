@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,6 +18,8 @@ from bioimageit_core.web.shapes import Page, Taken
 from bioimageit_core.web.site import Site, SiteDep
 
 __all__ = ["router"]
+
+_LONGEST = 60  # characters of a value in a summary
 
 router = APIRouter(prefix="/experiments/{eid}", tags=["annotations"], responses=PROBLEMS)
 
@@ -139,14 +141,23 @@ def _pairs(site: Site, eid: str, body: Annotation) -> dict[str, dict[str, str | 
 
 def _change(entry: HistoryEntry) -> Change:
     is_annotation = entry.operation == "annotate"
-    keys = ", ".join(f"{key}={text_of(entry.new[key])}" if key in entry.new else key for key in entry.keys[:5])
+    about = "/".join(entry.md_uris[0].split("/")[-2:]) if len(entry.md_uris) == 1 and not is_annotation else ""
+    keys = ", ".join(_said(key, entry.new.get(key)) for key in entry.keys[:5])
     return Change(
         change=entry.change,
         date=entry.time,
         author=entry.who,
         operation=entry.operation,
-        summary=f"{entry.operation} {keys}".strip(),
+        summary=" ".join(filter(None, [entry.operation, about.removesuffix(".md.json"), keys])),
         count=entry.count,
         undone=entry.is_undone,
         can_undo=bool(is_annotation and entry.change and not entry.is_undone),
     )
+
+
+def _said(key: str, value: Any) -> str:
+    """Say what was changed, and to what where that is short: lists and mappings are for programs."""
+    if value is None or isinstance(value, list | dict):
+        return key
+    text = text_of(value)
+    return f"{key}={text if len(text) <= _LONGEST else f'{text[:_LONGEST]}…'}"

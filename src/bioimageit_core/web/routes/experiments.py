@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from bioimageit_core.web.documents import data_item, experiment_item, run_item
+from bioimageit_core.web.documents import data_item, experiment_item, inherited_pairs, run_item
 from bioimageit_core.web.problems import PROBLEMS
 from bioimageit_core.web.queries import complete
 from bioimageit_core.web.security.who import Owner, Reader
@@ -87,11 +87,17 @@ def list_data(
     cursor: Cursor = "",
     limit: Limit = 100,
     offset: Offset = 0,
+    inherited: Annotated[
+        bool, Query(description="Results have the key-values of the raw data they come from.")
+    ] = False,
 ) -> Page[DataItem]:
     """List what a query selects in a dataset, in its order."""
     experiment = site.experiment(eid)
     page = site.request.query_page(experiment, name, query, output, cursor=cursor, limit=limit, offset=offset)
     items = [data_item(site, data, experiment.md_uri) for data in page.data]
+    if inherited:
+        for item, pairs in zip(items, inherited_pairs(site, page.data), strict=True):
+            item.key_values = pairs
     return Page[DataItem](items=items, next=page.cursor or None, total=page.total)
 
 
