@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,8 @@ from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawDa
 from bioimageit_core.core.exceptions import DataQueryError, DataServiceError, DocumentError
 from bioimageit_core.core.query import Compare, Has, In, fields_of, parse_query
 from bioimageit_core.plugins.data_local import LocalMetadataService
+from bioimageit_core.plugins.store import disk, index_rows, local_files, search
 from bioimageit_core.plugins.store import index as index_module
-from bioimageit_core.plugins.store import index_rows, search
 
 VALUES = [
     "1",
@@ -248,8 +251,6 @@ def test_an_index_that_is_lost_or_damaged_is_made_again(tmp_path: Path, harm: st
 def test_an_experiment_without_a_folder_of_ours_is_queried_in_memory(tmp_path: Path) -> None:
     local, _, dataset = make_experiment(tmp_path, [{"P": str(n)} for n in range(4)])
     local.flush()
-    import shutil
-
     shutil.rmtree(tmp_path / "e" / ".bioimageit")
     assert len(ask(service(), dataset, "P>=2")) == 2
     assert not (tmp_path / "e" / ".bioimageit").exists()
@@ -316,7 +317,7 @@ def test_a_copy_of_an_index_is_not_believed(tmp_path: Path) -> None:
 
 def test_a_document_that_was_changed_a_moment_ago_is_read_again(tmp_path: Path, monkeypatch) -> None:
     local, _, dataset = make_experiment(tmp_path, [{"P": "0"}])
-    monkeypatch.setattr(index_module, "_TICK", 3600 * 10**9)
+    monkeypatch.setattr(disk, "_TICK", 3600 * 10**9)
     assert len(ask(local, dataset, "P=0")) == 1
     read: list[str] = []
     fresh = service()
@@ -365,3 +366,111 @@ def test_what_is_too_large_is_not_read(tmp_path: Path, place: str) -> None:
     if "data" in place:
         with pytest.raises(DataServiceError, match="is larger than 536870912 bytes; that is no metadata"):
             ask(local, dataset, "P=1")
+
+
+def in_place(path: Path, value: str = "7") -> None:
+    """Change a value as an editor does that keeps time and size."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.write(path.read_bytes().replace(b'"P": "0"', f'"P": "{value}"'.encode()))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def replace_the_experiment(root: Path, _ask: Callable[[], object]) -> None:
+    shutil.copytree(root, root.with_name("other"))
+    in_place(root.with_name("other") / "data/im 1.md.json")
+    root.rename(root.with_name("old"))
+    root.with_name("other").rename(root)
+
+
+def replace_what_a_link_leads_to(root: Path, ask: Callable[[], object]) -> None:
+    (root / "data").rename(root / "one")
+    (root / "data").symlink_to("one")
+    ask()
+    shutil.copytree(root / "one", root / "two")
+    in_place(root / "two/im 1.md.json")
+    (root / "data").unlink()
+    (root / "data").symlink_to("two")
+
+
+def change_behind_a_link(root: Path, ask: Callable[[], object]) -> None:
+    (root / "data/im 1.md.json").rename(root / "elsewhere.json")
+    (root / "data/im 1.md.json").symlink_to("../elsewhere.json")
+    ask()
+    ask()
+    in_place(root / "elsewhere.json")
+
+
+def change_by_another_name(root: Path, ask: Callable[[], object]) -> None:
+    os.link(root / "data/im 1.md.json", root / "elsewhere.json")
+    os.utime(root / "data/im 1.md.json")  # as its copying does
+    ask()
+    ask()
+    in_place(root / "elsewhere.json")
+
+
+def put_an_older_index_back(root: Path, ask: Callable[[], object]) -> None:
+    index = root / ".bioimageit/index.sqlite"
+    older = index.read_bytes()
+    in_place(root / "data/im 1.md.json")
+    ask()
+    index.write_bytes(older)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace_the_experiment,
+        replace_what_a_link_leads_to,
+        change_behind_a_link,
+        change_by_another_name,
+        put_an_older_index_back,
+    ],
+)
+def test_what_the_system_tells_nothing_of_is_noticed_too(tmp_path: Path, change: Callable[..., None]) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(4)])
+    time.sleep(0.05)  # until no document is so new that it is read again anyway
+    for _ in range(2):
+        assert ask(local, dataset, "P=7") == []
+    change(tmp_path / "e", lambda: ask(local, dataset, "P=7"))
+    assert ask(local, dataset, "P=7") == [dataset.uris[1].uuid] == ask(service(), dataset, "P=7")
+
+
+def test_a_change_within_the_second_is_noticed_where_a_filesystem_counts_in_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def coarse(status: os.stat_result) -> disk.Signature:
+        second = 10**9
+        mtime, ctime = (each // second * second for each in (status.st_mtime_ns, status.st_ctime_ns))
+        return mtime, status.st_size, status.st_ino, ctime
+
+    for module in (index_module, index_rows, local_files):
+        monkeypatch.setattr(module, "signature_of", coarse)
+    local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(3)])
+    assert list(service().check_experiment(str(tmp_path / "e"))) == []
+    (tmp_path / "e/data/im 0.tif").write_text("x")
+    assert [each.kind for each in service().check_experiment(str(tmp_path / "e"))] == ["checksum"]
+    local.annotate_data(dataset, {dataset.uris[0].md_uri: {"Q": "1"}})
+    assert ask(service(), dataset, "P=7") == []
+    for number, item in enumerate(dataset.uris, 1):
+        in_place(Path(item.md_uri))
+        assert len(ask(service(), dataset, "P=7")) == number
+    listing = json.loads(Path(dataset.md_uri).read_text())
+    listing["urls"].reverse()
+    Path(dataset.md_uri).write_text(json.dumps(listing, indent=4))
+    assert ask(service(), dataset, "") == [item.uuid for item in reversed(dataset.uris)]
+
+
+@pytest.mark.parametrize("table", ["body", "pair", "value", "doc"])
+def test_an_index_that_shows_its_damage_when_it_is_asked_is_made_again(tmp_path: Path, table: str) -> None:
+    local, _, dataset = make_experiment(tmp_path, [{"P": str(n % 2)} for n in range(6)])
+    assert len(ask(local, dataset, "P=1")) == 3
+    index = tmp_path / "e/.bioimageit/index.sqlite"
+    with contextlib.closing(sqlite3.connect(index)) as database:
+        place = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+        size = database.execute("PRAGMA page_size").fetchone()[0]
+    with index.open("r+b") as file:
+        file.seek((place - 1) * size)
+        file.write(b"\xff" * size)
+    assert len(ask(service(), dataset, "P=1")) == 3
+    assert service().list_values(dataset, "P") == ["0", "1"]

@@ -19,6 +19,7 @@ from bioimageit_core.core.records import kind_of
 from bioimageit_core.plugins.contracts import Finding
 from bioimageit_core.plugins.store.checked import Checked, as_text
 from bioimageit_core.plugins.store.content import is_text
+from bioimageit_core.plugins.store.disk import is_coarse, is_settled
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents, guarded
 from bioimageit_core.plugins.store.files import Stored
 from bioimageit_core.plugins.store.journal import Journal
@@ -252,7 +253,7 @@ class Checker:
                 return
             if not right or not content:
                 return
-            signature = as_text(self._files.content_signature(data.uri))
+            signature = as_text(_lasting(self._files.content_signature(data.uri)))
             if signature and not self._full and known.get(data.uri) == (signature, right[-1].sha256):
                 return
             found = self._files.digest(data.uri)
@@ -287,6 +288,13 @@ class _Counter:
         self._done += 1
         if self._progress:
             self._progress(self._done, self._total)
+
+
+def _lasting(signature: object) -> object | None:
+    """Return a signature in which a change from now on would show; None for one that counts in seconds and is new."""
+    if isinstance(signature, tuple) and is_coarse(signature) and not is_settled(signature):
+        return None
+    return signature
 
 
 def _compare_document(seen: _Seen, md_uri: str, known: dict[str, tuple[str, str]]) -> None:

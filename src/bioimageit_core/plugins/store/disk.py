@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
@@ -13,6 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 __all__ = [
     "Signature",
     "in_made_directory",
+    "is_coarse",
+    "is_settled",
     "make_dirs",
     "move_new",
     "signature_of",
@@ -33,6 +36,20 @@ The last is what nobody can set: an editor or a copy that keeps time and size sh
 """
 
 signature_of: Callable[[os.stat_result], Signature] = attrgetter("st_mtime_ns", "st_size", "st_ino", "st_ctime_ns")
+
+
+_TICK = 20_000_000  # nanoseconds within which a filesystem may give two changes the same time
+_SECOND = 1_000_000_000
+
+
+def is_coarse(signature: Signature) -> bool:
+    """Say whether the filesystem counts in whole seconds, or two, as old ones and those of memory cards do."""
+    return signature[3] % _SECOND == 0
+
+
+def is_settled(signature: Signature) -> bool:
+    """Say whether a change from now on would show in a signature."""
+    return time.time_ns() - signature[3] >= (2 * _SECOND + _TICK if is_coarse(signature) else _TICK)
 
 
 def move_new(path: str, uri: str) -> None:

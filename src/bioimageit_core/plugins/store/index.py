@@ -12,7 +12,6 @@ import itertools
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -22,7 +21,7 @@ from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
 from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.content import is_text
-from bioimageit_core.plugins.store.disk import Signature, signature_of, strange_in
+from bioimageit_core.plugins.store.disk import Signature, is_coarse, is_settled, signature_of, strange_in
 from bioimageit_core.plugins.store.documents import Documents
 from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Sum, total_of
 from bioimageit_core.plugins.store.layout import Layout
@@ -36,7 +35,6 @@ logger = logging.getLogger(__name__)
 _VERSION = 3
 _Found: TypeAlias = list[tuple[str, Signature]]
 _AT_ONCE = 1000  # documents whose rows are made before they are written
-_TICK = 20_000_000  # nanoseconds within which a filesystem may give two changes the same time
 
 
 class Index:
@@ -47,6 +45,7 @@ class Index:
         self._listings = listings
         self._layout = layout
         self._watches: dict[str, Watch] = {}
+        self._seen: dict[str, str] = {}  # what the sum over a folder was when it was heard of last
         self._rows = Rows(self._open())
 
     @property
@@ -87,14 +86,17 @@ class Index:
         try:
             return self._refresh(wanted)
         except sqlite3.DatabaseError as error:
-            # damaged under our hands, or held by a process that does not end: nothing is lost by starting anew
-            self.database.close()
-            if "locked" not in str(error):
-                _forget(join(layout.ours, "index.sqlite"))
-            self._rows = Rows(_connect(":memory:"))
-            for watch in self._watches.values():
-                watch.miss()
+            self.begin_anew(error)
             return self._refresh(wanted)
+
+    def begin_anew(self, error: sqlite3.DatabaseError) -> None:
+        """Go on in memory: it is damaged, or held by a process that does not end, and nothing is lost by that."""
+        self.database.close()
+        if "locked" not in str(error):
+            _forget(join(self._layout.ours, "index.sqlite"))
+        self._rows = Rows(_connect(":memory:"))
+        for watch in self._watches.values():
+            watch.miss()
 
     def _refresh(self, folders: list[str]) -> int:
         is_untraced, first = False, 0
@@ -116,6 +118,8 @@ class Index:
         if watch is None:  # watching begins before looking, so that nothing falls between
             watch = self._watches[folder] = Watch(directory)
         names = watch.changes() if row else None
+        if row and row[1] != self._seen.get(folder, row[1]):  # by another process; or it is an older file's
+            self._rows, names = Rows(self.database), None
         if names is not None and not names:
             return int(row[0]), False
         self._begin()
@@ -124,6 +128,7 @@ class Index:
         now, gone = self._look(dataset, directory, total) if names is None else self._look_at(dataset, directory, names)
         is_gone = self._rows.remove(dataset, gone, total)
         is_untraced = self._read(dataset, directory, now, total) or is_gone
+        self._seen[folder] = str(total)
         if now or is_gone:
             self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), dataset))
         self._order(dataset, directory, "" if is_gone or (now and self._rows.has_unplaced(dataset)) else row[2])
@@ -140,7 +145,10 @@ class Index:
     def _look(self, dataset: int, directory: str, total: Sum) -> tuple[_Found, Iterable[str]]:
         """Look at every document of a folder; return those that are not as they were, and those that are gone."""
         own = name_of(self._list_of(directory))  # the list is looked at by `_order`
-        if str(total_of(directory, own)) == str(total):
+        found, is_linked = total_of(directory, own)
+        if is_linked:
+            self._hear_nothing_of(directory)
+        if str(found) == str(total):
             return [], []
         now = {}
         with os.scandir(directory) as entries:
@@ -157,14 +165,22 @@ class Index:
         now, gone, own = [], [], name_of(self._list_of(directory))
         for name in names:
             if name.endswith(MD_SUFFIX) and name != own and is_text(name):
+                path = join(directory, name)
                 try:
-                    signature = signature_of(os.stat(join(directory, name)))
+                    status = os.stat(path)
                 except FileNotFoundError:
                     gone.append(name)
                     continue
+                if status.st_nlink > 1 or os.path.islink(path):
+                    self._hear_nothing_of(directory)
+                signature = signature_of(status)
                 if self._rows.signature(dataset, name) != signature:
                     now.append((name, signature))
         return now, gone
+
+    def _hear_nothing_of(self, directory: str) -> None:
+        """Look at a folder each time: of a document changed by way of a name elsewhere, the system tells nothing."""
+        self._watches[name_of(directory)].miss()
 
     def _read(self, dataset: int, directory: str, items: _Found, total: Sum) -> bool:
         rows = (self._row(join(directory, name), name, signature) for name, signature in items)
@@ -177,8 +193,7 @@ class Index:
         return is_untraced
 
     def _row(self, md_uri: str, file: str, signature: Signature) -> Row:
-        if time.time_ns() - signature[3] < _TICK:  # another change would not show: it is read again next time
-            signature = (*signature[:3], 0)
+        signature = _as_kept(signature)
         try:
             content = self._documents.files.read(md_uri)
             if "common" not in decode(content, md_uri):
@@ -211,10 +226,13 @@ class Index:
             last = int(self.database.execute(query, (dataset,)).fetchone()[0])
             for number, new in enumerate(rows, last + 1):
                 new.position = number
+                if is_coarse(new.signature):
+                    new.signature = _as_kept(new.signature)
             if self._put(dataset, rows, total) and self._rows.has_results():
                 self._trace_origins()
             self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), dataset))
             self.database.execute("COMMIT")
+            self._note(name_of(directory), row[1], str(total))
         except sqlite3.Error as error:  # it is derived: the next query makes it right
             logger.debug("the index of %s was not told: %s", directory, error)
             self._undo()
@@ -223,7 +241,7 @@ class Index:
         """Take in documents that just got other annotations, where it knew what was there before."""
         folders: dict[str, list[Annotated]] = {}
         for each in changed:
-            if each.before is not None and isinstance(each.signature, tuple):
+            if each.before is not None and isinstance(each.signature, tuple) and not is_coarse(each.signature):
                 folders.setdefault(name_of(parent(each.md_uri)), []).append(each)
         try:
             self._begin()
@@ -233,6 +251,7 @@ class Index:
                     total = Sum(row[1])
                     self._rows.annotate(row[0], some, total)
                     self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), row[0]))
+                    self._note(folder, row[1], str(total))
             self.database.execute("COMMIT")
         except sqlite3.Error as error:
             logger.debug("the index of %s was not told: %s", self._layout.root, error)
@@ -245,13 +264,19 @@ class Index:
             self._begin()
             query = "SELECT id, listed FROM dataset WHERE folder = ?"
             if row := self.database.execute(query, (name_of(directory),)).fetchone():
-                self._order(int(row[0]), directory, row[1])
+                self._order(int(row[0]), directory, row[1], is_ours=True)
             self.database.execute("COMMIT")
         except (sqlite3.Error, BioImageITError, OSError) as error:
             logger.debug("the index of %s was not told: %s", directory, error)
             self._undo()
 
+    def _note(self, folder: str, before: str, now: str) -> None:
+        """Remember the sum over a folder that we changed ourselves."""
+        if self._seen.get(folder) == before:
+            self._seen[folder] = now
+
     def _undo(self) -> None:
+        self._seen.clear()
         with contextlib.suppress(sqlite3.Error):
             if self.database.in_transaction:
                 self.database.execute("ROLLBACK")
@@ -259,16 +284,20 @@ class Index:
 
     # The order
 
-    def _order(self, dataset: int, directory: str, listed: str) -> None:
+    def _order(self, dataset: int, directory: str, listed: str, *, is_ours: bool = False) -> None:
         """Give every document its place in the dataset's list, None to those that are not in it.
 
         Nothing is to be done where the list is what was `listed`.
         """
         md_uri = self._list_of(directory)
-        pending = self._documents.files.signature(self._layout.pending(md_uri))
-        now = f"{self._documents.files.signature(md_uri)}-{pending}"
+        files = self._documents.files
+        signatures = [files.signature(md_uri), files.signature(self._layout.pending(md_uri))]
+        now = "-".join(map(str, signatures))
         if now == listed:
             return
+        known = [each for each in signatures if isinstance(each, tuple)]
+        if not all(is_settled(each) or (is_ours and not is_coarse(each)) for each in known):
+            now = ""  # it is read again next time
         wanted = {name: place for place, name in enumerate(self._listings.names(md_uri))}
         query = "SELECT file, position FROM doc WHERE dataset = ?"
         stored = dict(self.database.execute(query, (dataset,)).fetchall())
@@ -336,6 +365,11 @@ class Index:
         query = "SELECT DISTINCT text FROM value v WHERE key = ? AND NOT blank AND substr(text, 1, ?) = ?"
         query += " AND EXISTS (SELECT 1 FROM pair p WHERE p.value = v.id) ORDER BY text LIMIT ?"
         return [text for (text,) in self.database.execute(query, (key, len(prefix), prefix, limit))]
+
+
+def _as_kept(signature: Signature) -> Signature:
+    """Return a signature that no file has, where another change would not show: the document is read again."""
+    return signature if is_settled(signature) else (*signature[:3], 0)
 
 
 def _connect(path: str, *, durable: bool = False) -> sqlite3.Connection:

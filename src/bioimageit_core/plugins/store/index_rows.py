@@ -81,9 +81,13 @@ class Sum:
         return f"{self._count} {self._total:x}"
 
 
-def total_of(directory: str, but: str) -> Sum:
-    """Look at every document of a directory but one; the same as `Sum.add` of each, in as few steps as can be."""
-    count = total = 0
+def total_of(directory: str, but: str) -> tuple[Sum, bool]:
+    """Look at every document of a directory but one; the same as `Sum.add` of each, in as few steps as can be.
+
+    Returns also whether one of them has a second name elsewhere, or is a link.
+    """
+    count = total = names = 0
+    is_linked = False
     crc32, suffix, length = zlib.crc32, MD_SUFFIX, -len(MD_SUFFIX)
     with os.scandir(directory) as entries:
         for entry in entries:
@@ -96,7 +100,9 @@ def total_of(directory: str, but: str) -> Sum:
                 mtime, size, inode, ctime = signature_of(status)
                 total += key * (ctime ^ inode) + size + mtime
                 count += 1
-    return Sum(f"{count} {total:x}")
+                names += status.st_nlink
+                is_linked |= entry.is_symlink()
+    return Sum(f"{count} {total:x}"), is_linked or names > count
 
 
 def speakable(text: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bioimageit_core.containers import Container, Data, RawData
 from bioimageit_core.core.collector import paused_collector
@@ -28,6 +29,7 @@ from bioimageit_core.plugins.store.unread import UnreadProcessedData, UnreadRawD
 __all__ = ["IndexedQueries"]
 
 _AT_ONCE = 10_000  # data made together
+_T = TypeVar("_T")
 _OPEN = 32  # indexes kept open by one service
 
 
@@ -66,9 +68,7 @@ class IndexedQueries(RawDataStore):
         DocumentError
             A document of the dataset cannot be read, so that nobody can say whether it is selected.
         """
-        with self._asking:
-            selection = self._select(dataset, query, origin_output_name)
-            found = selection.index.bodies(*selection.tables)
+        selection, found = self._ask(dataset, query, origin_output_name, lambda of: of.index.bodies(*of.tables))
 
         def read(file: str, content: bytes) -> Data:
             return self._parsed(selection, file, content)
@@ -100,20 +100,45 @@ class IndexedQueries(RawDataStore):
             The query or the cursor cannot be understood.
         """
         after = _place(cursor)
-        with self._asking:
-            selection = self._select(dataset, query, origin_output_name)
-            total = None if cursor or offset else selection.index.count(*selection.tables)
-            found = selection.index.page(*selection.tables, after, limit + 1, offset)
+
+        def take(of: _Selection) -> tuple[int | None, list[tuple[int, str, bytes]]]:
+            total = None if cursor or offset else of.index.count(*of.tables)
+            return total, of.index.page(*of.tables, after, limit + 1, offset)
+
+        selection, (total, found) = self._ask(dataset, query, origin_output_name, take)
         data = [self._parsed(selection, file, content) for _, file, content in found[:limit]]
         return DataPage(data, str(found[limit - 1][0]) if len(found) > limit else "", total)
 
     def list_values(self, dataset: Container, key: str, prefix: str = "", limit: int = 100) -> list[str]:
         """List distinct values of an annotation key that begin with `prefix`, sorted, at most `limit`."""
         layout = Layout.of_record(self.files.absolute(dataset.md_uri))
-        with self._asking:
-            index = self._index(layout)
+
+        def take(index: Index) -> list[str]:
             index.refresh(layout.raw_dataset, lineage=False)
             return index.texts(speakable(key), speakable(prefix), limit)
+
+        with self._asking:
+            return self._mended(layout, take)
+
+    def _ask(
+        self, dataset: Container, query: str, output: str, take: Callable[[_Selection], _T]
+    ) -> tuple[_Selection, _T]:
+        """Return what a query means, and what `take` takes of it."""
+
+        def ask(_index: Index) -> tuple[_Selection, _T]:
+            selection = self._select(dataset, query, output)
+            return selection, take(selection)
+
+        with self._asking:
+            return self._mended(Layout.of_record(self.files.absolute(dataset.md_uri)), ask)
+
+    def _mended(self, layout: Layout, take: Callable[[Index], _T]) -> _T:
+        """Take something of an index; once more, should it show only then that it is damaged."""
+        try:
+            return take(self._index(layout))
+        except sqlite3.DatabaseError as error:
+            self._index(layout).begin_anew(error)
+            return take(self._index(layout))
 
     def _select(self, dataset: Container, query: str, output: str) -> _Selection:
         parsed = parse_query(speakable(query))

@@ -23,19 +23,31 @@ class Watch:
     """What changed in one directory since the last question; None for 'look for yourself'."""
 
     def __init__(self, directory: str) -> None:
-        self._path = os.fsencode(directory)
-        self._ear = _ear() if sys.platform == "linux" and _filesystem(directory) in _LOCAL else None
-        self._number = self._ear.begin(self._path) if self._ear else -1
+        self._path = directory
+        self._ear: _Ear | None = None
+        self._number = -1
+        self._place: tuple[int, int] | None = None
         self._known = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self.close()
+        self._place = _place_of(self._path)  # before it is listened to: should it be replaced between, that shows
+        self._ear = _ear() if sys.platform == "linux" and _filesystem(self._path) in _LOCAL else None
+        self._number = self._ear.begin(os.fsencode(self._path)) if self._ear else -1
 
     def changes(self) -> set[str] | None:
         """Return the names that were touched since the last call; None if that is not known."""
+        if self._place != _place_of(self._path):  # a folder above it was replaced, of which nobody tells
+            self._begin()
+            return None
         if self._ear is None or self._number < 0 or self._ear.process != os.getpid():
             return None
         names = self._ear.heard(self._number)
         known, self._known = self._known, True
         if names is None:  # events were lost, or the directory was replaced: begin anew
-            self._number = self._ear.begin(self._path)
+            self._number = -1
+            self._begin()
             return None
         return names if known else None
 
@@ -133,6 +145,15 @@ def _ear() -> _Ear:
         if not _current or _current[0].process != os.getpid():  # a fork shares its parent's events
             _current[:] = [_Ear()]
         return _current[0]
+
+
+def _place_of(directory: str) -> tuple[int, int] | None:
+    """Return what tells a directory from any other."""
+    try:
+        status = os.stat(directory)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _filesystem(directory: str) -> str:
