@@ -228,6 +228,33 @@ def test_a_name_that_a_home_refuses_keeps_no_other_data_of_its_load_from_going(h
     assert names == ["a", "b_1", "c"]
 
 
+def test_files_on_this_machine_are_not_copied_on_their_way_nor_given_away(
+    home: Any, lineage: Any, everything: Any, monkeypatch: Any
+) -> None:
+    first, second = home("LOCAL"), home("LOCAL")
+    experiment = lineage(first)
+    before = everything(first.service, experiment)
+    downloaded, original = [], first.service.download_data
+
+    def download(md_uri: str, destination: str) -> Any:
+        downloaded.append(md_uri)
+        return original(md_uri, destination)
+
+    def refused(*_: Any) -> None:
+        raise InvalidNameError("name", "a", "none is taken")
+
+    monkeypatch.setattr(first.service, "download_data", download)
+    whole = move(experiment, first, second, second.place())
+    assert downloaded == []
+    monkeypatch.setattr(second.service, "receive_data", refused)  # then one by one, by a service that moves results
+    apart = move(experiment, first, second, second.place())
+
+    assert whole.moved == apart.moved > 0
+    for done in (whole, apart):
+        assert everything(second.service, second.service.get_experiment(done.md_uri)) == before
+    assert everything(first.service, first.service.get_experiment(experiment.md_uri)) == before
+
+
 class Forgetful(MemoryMetadataService):
     """Holds little: short plain names, no unknown keys, no nested metadata, no order, and does not list its runs."""
 

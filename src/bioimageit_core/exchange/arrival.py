@@ -42,12 +42,15 @@ class Arrival:
     ----------
     places
         The ``md_uri`` in the new home of what is there, by uuid.
+    receives
+        Whether the new home takes in many data at once, and leaves their files as they are.
     """
 
     def __init__(self, service: DataService, vocabulary: list[str]) -> None:
         self._service = service
         self._vocabulary = set(vocabulary)
         self._takes_mode = "mode" in inspect.signature(service.import_data).parameters
+        self.receives = isinstance(service, ReceivesData)
         self.places: dict[str, str] = {}
 
     def experiment(self, old: Experiment, destination: str) -> Experiment:
@@ -150,10 +153,11 @@ class Arrival:
                 yield from zip(together, arrived, strict=True)
                 apart = [each for each in load if self._takes_mode and references.get(each.data.uuid)]
         for each in apart:
-            if isinstance(each.data, RawData):
-                yield each, self._raw(each, each.data, new, references.get(each.data.uuid, ""))
-            elif isinstance(each.data, ProcessedData):
-                yield each, self._processed(each, each.data, dataset)
+            with each.own() as own:  # services may move what they are given, or link to it
+                if isinstance(each.data, RawData):
+                    yield each, self._raw(own, each.data, new, references.get(each.data.uuid, ""))
+                elif isinstance(each.data, ProcessedData):
+                    yield each, self._processed(own, each.data, dataset)
 
     def _receive(self, service: ReceivesData, load: Sequence[Fetched], dataset: Dataset) -> list[Data]:
         sent = [self._as_here(each.data, each.path) for each in load]
@@ -186,7 +190,7 @@ class Arrival:
         reference = lay_at if self._takes_mode and lay_at and _is_same(lay_at, fetched.path) else ""
         # under a name of its own first: two data of one name and content are two in the new home as well
         name = storable_name(f"{old.name[:100]}~{old.uuid}")
-        mode = {"mode": "reference"} if reference else {}
+        mode = {"mode": "reference" if reference else "copy"} if self._takes_mode else {}
         about: tuple[Any, ...] = (name, old.author, old.format, old.date, {})
         data = self._service.import_data(new, reference or fetched.path, *about, **mode)
         data.uuid, data.name, data.metadata = old.uuid, old.name, dict(old.metadata)

@@ -261,7 +261,7 @@ class _Transfer:
 
     def _move(self, data: Iterable[Data], moving: _Moving) -> None:
         dataset = Dataset(moving.link.url, moving.old.uuid, moving.link.name)
-        with contextlib.closing(loads(self._source, data)) as fetched:
+        with contextlib.closing(loads(self._source, data, in_place=self._arrival.receives)) as fetched:
             for load in fetched:
                 lay_at = {each.data.uuid: self._lay_at(each.data) for each in load}
                 self._begun.add(*lay_at)
