@@ -183,3 +183,24 @@ def test_lineage_tells_of_what_is_missing(bioimageit: Run, experiment: str, work
     run = tree.json["made_from"][0]
     assert [node["role"] for node in run["made_from"]] == ["missing"]
     assert "missing: " in bioimageit("lineage", experiment, "blurred", made["uuid"]).out
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://ada:xyzzy@127.0.0.1:1/x", "ftp://ada:p@xyzzy@127.0.0.1:1/x", "ftp://127.0.0.1:1/x?token=xyzzy&a=1"]
+)
+@pytest.mark.parametrize("words", ["show", "import Mycells", "transfer Mycells", "export Mycells --ro-crate"])
+def test_no_error_shows_a_secret_of_a_url(bioimageit: Run, experiment: str, words: str, url: str) -> None:
+    done = bioimageit(*words.split(), url)
+    assert done.status != 0
+    assert "127.0.0.1" in done.err
+    assert "xyzzy" not in done.err + done.out
+
+
+def test_an_export_to_a_url_makes_no_folder_of_that_name(
+    bioimageit: Run, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = os.listdir(tmp_path)
+    done = bioimageit("export", "Mycells", "s3://bucket/x", "--ro-crate")
+    assert (done.status, os.listdir(tmp_path)) == (2, before)
+    assert "is a URL" in done.err

@@ -213,7 +213,7 @@ def test_a_pipe_that_poses_as_a_document_is_told(home: Any, kept: Any) -> None:
         home.make().get_raw_data(uri)
 
 
-@pytest.mark.parametrize("bad", ["/nowhere/at/all", "nowhere", "a\0b", "", "\ud800"])
+@pytest.mark.parametrize("bad", ["/nowhere/at/all", "nowhere", "a\0b", "", "\ud800", "s3://bucket/x"])
 def test_a_workspace_that_is_missing(service: Any, bad: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if bad:

@@ -90,6 +90,8 @@ def export(
         "by_reference": by_reference,
     }
     options = {name: value for name, value in given.items() if value}
+    if "://" in destination:
+        raise typer.BadParameter(f"{destination!r} is a URL: an export is a folder or file here", param_hint="DEST")
     target = os.path.abspath(os.path.expanduser(destination))
     with session.progress(f"exporting {found.name}"):
         report = session.request.export(found, target, forms[0], dry_run=dry_run, **options)

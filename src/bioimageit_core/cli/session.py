@@ -64,6 +64,14 @@ class Session:
         if "request" in self.__dict__:
             self.request.close()
 
+    def mask(self, text: str) -> str:
+        """Take the secrets of the configuration, and those in URLs, out of a text."""
+        if "request" in self.__dict__:
+            return self.request.config.mask(text)
+        from bioimageit_core.core.secrets import mask
+
+        return mask(text, ())
+
     @contextlib.contextmanager
     def progress(self, title: str) -> Iterator[Any]:
         """Show a progress bar on a terminal while the request works."""

@@ -108,21 +108,21 @@ def _exit_if_misused(error: Exception) -> None:
     if context is None or not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
         return
     message = str(error.format_message()).rstrip(".")
-    _tell(f"error: {message} (see '{context.command_path} --help')")
+    _tell(_masked(f"error: {message} (see '{context.command_path} --help')", context))
     raise typer.Exit(int(Status.USAGE)) from None
 
 
 def _tell_error(error: Exception, ctx: Any) -> None:
     if isinstance(error, OSError) and not isinstance(error, BioImageITError):
         where = f"{error.filename}: " if error.filename else ""
-        _tell(f"error: {where}{error.strerror or error}")
+        _tell(_masked(f"error: {where}{error.strerror or error}", ctx))
     else:
-        _tell(f"error: {error}")
+        _tell(_masked(f"error: {error}", ctx))
     _tell_trace(error, ctx)
 
 
 def _tell_unexpected(error: Exception, ctx: Any) -> None:
-    _tell(f"error: unexpected {type(error).__name__}: {error}")
+    _tell(_masked(f"error: unexpected {type(error).__name__}: {error}", ctx))
     if not _is_debug(ctx):
         _tell("This is a fault of the program: run it again with 'bioimageit --debug …' to see where it comes from.")
     _tell_trace(error, ctx)
@@ -130,7 +130,14 @@ def _tell_unexpected(error: Exception, ctx: Any) -> None:
 
 def _tell_trace(error: Exception, ctx: Any) -> None:
     if _is_debug(ctx):
-        _tell("".join(traceback.format_exception(error)))
+        _tell(_masked("".join(traceback.format_exception(error)), ctx))
+
+
+def _masked(text: str, ctx: Any) -> str:
+    """Take secrets out of what is told: a URL that was given may hold a password, and terminals are recorded."""
+    from bioimageit_core.cli.session import session_of
+
+    return session_of(ctx).mask(text)
 
 
 def _is_debug(ctx: Any) -> bool:

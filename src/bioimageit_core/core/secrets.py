@@ -19,7 +19,9 @@ _REFERENCE = re.compile(r"\$\{(ENV|KEYRING):([^}]*)\}")
 _SECRET_KEY = re.compile(
     r"passw|passphrase|pwd|secret|token|credential|auth|(^|[_-])key(id)?$|[a-z]Key$", re.IGNORECASE
 )
-_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s@]+)(?=@)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s]+)(?=@)", re.IGNORECASE)
+_URL_FIELD = re.compile(r"(?<=[?&])(?P<field>[\w.-]+)=(?P<value>[^&\s'\"]+)")
+_SIGNATURES = {"sig", "signature", "x-amz-signature", "x-goog-signature"}
 _SHORTEST = 4  # masking what is shorter would make every log unreadable
 
 
@@ -82,7 +84,7 @@ def redact(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [redact(item) for item in value]
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(lambda match: match["before"] + REDACTED, value)
+        return _without_url_secrets(value)
     return value
 
 
@@ -104,10 +106,24 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     --------
     >>> mask("login as ada with xyzzy failed", {"xyzzy"})
     'login as ada with *** failed'
+    >>> mask("cannot read https://ada:p@ss@a.org/x?version=2&token=abc", ())
+    'cannot read https://ada:***@a.org/x?version=2&token=***'
     """
     for written in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
         text = text.replace(written, REDACTED)
-    return _URL_PASSWORD.sub(lambda match: match["before"] + REDACTED, text)
+    return _without_url_secrets(text)
+
+
+def _without_url_secrets(text: str) -> str:
+    """Replace passwords in URLs, and fields of their queries that are named like one or sign them."""
+
+    def field(match: re.Match[str]) -> str:
+        name = match["field"]
+        is_secret = is_secret_key(name) or name.lower() in _SIGNATURES
+        return f"{name}={REDACTED}" if is_secret else match[0]
+
+    text = _URL_PASSWORD.sub(lambda match: match["before"] + REDACTED, text)
+    return _URL_FIELD.sub(field, text) if "=" in text else text
 
 
 def _forms(secret: str) -> set[str]:

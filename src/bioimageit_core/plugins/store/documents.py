@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from bioimageit_core.containers import Data, Dataset, Experiment, ProcessedData, RawData
@@ -51,7 +52,7 @@ class Documents:
         self.files = files
         self._near: tuple[str, Callable[[str], str]] = ("", _near(""))  # for the directory that was read in last
         self._inside: set[tuple[str, str]] = set()  # directories, and the experiments that they are in
-        self._trusted = [files.absolute(directory) for directory in trusted]
+        self._trusted = list(_absolute(files, trusted))
 
     def content(self, md_uri: str, kind: str = "document") -> bytes:
         """Read the bytes of a document."""
@@ -279,6 +280,12 @@ class Documents:
     def _temp(self, record: Record) -> str:
         of = Layout.of_experiment if isinstance(record, Experiment) else Layout.of_record
         return of(record.md_uri).temp
+
+
+def _absolute(files: Files, directories: Iterable[str]) -> Iterator[str]:
+    for directory in directories:
+        with contextlib.suppress(FileNotFoundError):  # of another kind of home
+            yield files.absolute(directory)
 
 
 class _FarError(Exception):

@@ -6,6 +6,7 @@ import errno
 import itertools
 import logging
 import os
+import re
 import shutil
 import stat
 import threading
@@ -45,6 +46,7 @@ __all__ = ["LocalFiles"]
 
 logger = logging.getLogger(__name__)
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SMALL = 1024 * 1024
 _FEW = 4  # files that are synced one by one; more of them cost more than the whole filesystem does
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -72,9 +74,10 @@ class LocalFiles(LocalLogs, Files):
         self._clones = os.name == "posix"
 
     def absolute(self, uri: str) -> str:
-        if not is_path(uri):
+        path = uri.removeprefix("file://")
+        if not is_path(path) or _URL.match(path):  # a URL is no folder here of such a name
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
-        return os.path.abspath(os.path.expanduser(uri.removeprefix("file://"))).replace(os.sep, "/")
+        return os.path.abspath(os.path.expanduser(path)).replace(os.sep, "/")
 
     def leads_to(self, uri: str) -> str:
         directory, _, name = uri.rpartition("/")
