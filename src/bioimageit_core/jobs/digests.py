@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bioimageit_core.containers import Tool
 from bioimageit_core.core.exceptions import ToolsServiceError
+from bioimageit_core.core.hashing import sha256_of_path
 
 __all__ = ["Digest", "Digests", "ToolDigest", "digest_path", "digest_tool"]
 
@@ -88,14 +89,14 @@ def digest_path(path: str) -> Digest:
     """
     if not os.path.isdir(path):
         status = os.stat(path)
-        return Digest(_sha256(path), status.st_size, status.st_mtime_ns)
+        return Digest(sha256_of_path(path), status.st_size, status.st_mtime_ns)
     size, newest = 0, 0
     whole = hashlib.sha256()
     for relative in sorted(_files_in(path)):
         file = os.path.join(path, relative)
         status = os.stat(file)
         size, newest = size + status.st_size, max(newest, status.st_mtime_ns)
-        whole.update(f"{_sha256(file)}  {relative.replace(os.sep, '/')}\n".encode("utf-8", "surrogateescape"))
+        whole.update(f"{sha256_of_path(file)}  {relative.replace(os.sep, '/')}\n".encode("utf-8", "surrogateescape"))
     return Digest(whole.hexdigest(), size, newest)
 
 
@@ -123,7 +124,7 @@ def digest_tool(tool: Tool) -> ToolDigest:
     used = _named_from(own, xml)
     names = [name for name in names if name not in xml or name in used]
     names += [os.path.relpath(path, folder) for path in _shared(tool, folder)]
-    files = {name.replace(os.sep, "/"): _sha256(os.path.join(folder, name)) for name in dict.fromkeys(names)}
+    files = {name.replace(os.sep, "/"): sha256_of_path(os.path.join(folder, name)) for name in dict.fromkeys(names)}
     lines = "".join(f"{files[name]}  {name}\n" for name in sorted(files))
     return ToolDigest(hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest(), files)
 
@@ -166,11 +167,6 @@ def _files_in(folder: str) -> Iterator[str]:
     for root, _, names in os.walk(folder):
         for name in names:
             yield os.path.relpath(os.path.join(root, name), folder)
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: str) -> bytes:

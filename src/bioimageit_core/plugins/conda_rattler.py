@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from bioimageit_core.core.exceptions import RunnerExecError
+from bioimageit_core.core.hashing import sha256_of_path
 from bioimageit_core.plugins.conda_prefix import explicit_lock, is_conda_prefix, locked_packages, prefix_variables
 from bioimageit_core.plugins.environments import Recipe
 
@@ -114,8 +114,7 @@ def _check_local(packages: Iterable[tuple[str, str]]) -> None:
             continue
         path = url2pathname(urlsplit(url).path)
         try:
-            with open(path, "rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = sha256_of_path(path)
         except OSError as error:
             raise RunnerExecError(f"package {path} cannot be read: {error.strerror}") from error
         if found != sha256:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import re
@@ -18,6 +17,7 @@ from typing import Any
 from bioimageit_core.containers import Tool
 from bioimageit_core.core.command import Command, Finished, failure_of
 from bioimageit_core.core.exceptions import RunnerExecError
+from bioimageit_core.core.hashing import sha256_of_path
 from bioimageit_core.plugins.container_command import Images, command_of_paths, mounts_of, variables_of
 from bioimageit_core.plugins.contracts import RunnerService
 from bioimageit_core.plugins.environments import default_env_dir, sha256_of
@@ -121,8 +121,7 @@ class SingularityRunnerService(SubmitsHere, RunnerService):
                 return None
             key = (str(path), facts.st_size, facts.st_mtime_ns)
             if key not in self._digests:
-                with open(path, "rb") as file:
-                    self._digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+                self._digests[key] = sha256_of_path(str(path))
         except (RunnerExecError, OSError):  # said when the tool is to run
             return None
         return self._digests[key]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bioimageit_core.core.exceptions import DataServiceError, NotFoundError
+from bioimageit_core.core.hashing import sha256_of_path
 from bioimageit_core.plugins.store.content import copy_and_digest, open_regular
 
 __all__ = ["Scanned", "files_in", "is_key", "manifest_of", "scan", "scan_copy", "stamp_of"]
@@ -61,12 +62,12 @@ def scan(path: str) -> Scanned:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
             stamps = {path: stamp_of(path)}
-            return Scanned(path, _key(_sha256(path), path), None, stamps)
+            return Scanned(path, _key(sha256_of_path(path), path), None, stamps)
         if not stat.S_ISDIR(mode):
             raise DataServiceError(f"{path!r} is neither a file nor a directory")
         files = dict(sorted(files_in(path)))
         stamps = {full: stamp_of(full) for full in files.values()}
-        parts = {name: [stamps[full][0], _sha256(full)] for name, full in files.items()}
+        parts = {name: [stamps[full][0], sha256_of_path(full)] for name, full in files.items()}
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError("file", path) from error
     except (OSError, ValueError) as error:
@@ -100,11 +101,6 @@ def _key(digest: str, path: str) -> str:
     name = os.path.basename(os.path.normpath(path))
     suffix = _DOUBLE.search(name) or _SINGLE.search(name)
     return f"{digest[:2]}/{digest}{suffix.group().lower() if suffix else ''}"
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stamp_of(path: str) -> tuple[int, int]:

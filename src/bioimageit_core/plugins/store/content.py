@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from io import FileIO
 
+from bioimageit_core.core.hashing import sha256_of
 from bioimageit_core.plugins.store.files import Stored
 
 __all__ = [
@@ -143,11 +144,9 @@ def open_regular(path: str) -> tuple[int, int]:
 
 
 def _digest_regular(path: str) -> Stored:
-    import hashlib
-
     with FileIO(open_regular(path)[0]) as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return Stored(file.tell(), digest.hexdigest())
+        digest, size = sha256_of(file)
+        return Stored(size, digest)
 
 
 def digest_of_parts(parts: dict[str, Stored]) -> Stored:

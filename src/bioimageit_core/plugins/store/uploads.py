@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.core.paths import join, name_of, parent
-from bioimageit_core.plugins.store.content import CHUNK, files_below
+from bioimageit_core.plugins.store.content import CHUNK, digest_path, files_below
 from bioimageit_core.plugins.store.files import Incoming, Progress, Stored
 from bioimageit_core.plugins.store.remote import MEMORY, OBJECT_STORES, Systems, is_taken, make_dirs, protocol_of
 from bioimageit_core.plugins.store.writing import create, move_new
@@ -126,8 +126,7 @@ class _Upload:
     def _stored(self, path: str) -> Stored:
         if not self._incoming.is_dir:
             return self._incoming.stored
-        with open(path, "rb", buffering=0) as file:
-            return Stored(os.path.getsize(path), hashlib.file_digest(file, "sha256").hexdigest())
+        return digest_path(path)
 
 
 def _etag_of(path: str, part: int) -> str:
