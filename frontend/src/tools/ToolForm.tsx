@@ -59,7 +59,9 @@ function Filled({ eid, tool, dataset, query, output }: Props & { tool: Tool }) {
     }
   };
   const outcome = useRef<HTMLDivElement>(null);
-  useEffect(() => outcome.current?.scrollIntoView({ block: "nearest" }), [error, plan]); // below a long form
+  useEffect(() => {
+    void outcome.current?.scrollIntoView({ block: "nearest" }); // it stands below a long form
+  }, [error, plan]);
   const check = () => attempt(async () => setPlan(await planJob(eid, job())));
   const run = (event: FormEvent) => {
     event.preventDefault();
