@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from PIL import Image as Picture
 from bioimageit_core.images import lazy
 from bioimageit_core.images.model import ImageReadError, UnknownImageError
 from bioimageit_core.images.omexml import image_statements
-from bioimageit_core.images.reading import open_image, read_facts
+from bioimageit_core.images.reading import kind_of, open_image, read_facts
 
 SAMPLES = Path(__file__).parents[2] / "src" / "bioimageit_core" / "samples"
 CALIBRATED = {
@@ -255,3 +256,10 @@ def test_pieces_are_put_together_where_there_are_too_many(monkeypatch: pytest.Mo
 
     assert array.npartitions <= 10
     np.testing.assert_array_equal(array[0, 0, 0].compute(), pixels)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tif")
+    with pytest.raises(ImageReadError, match="is not a regular file"):
+        read_facts(str(tmp_path / "a.tif"))
+    assert kind_of(str(tmp_path / "a.tif")) == ""

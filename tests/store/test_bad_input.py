@@ -305,6 +305,20 @@ def test_a_pipe_is_no_source(service: Any, experiment: Experiment, tmp_path: Pat
         service.import_data(experiment, str(tmp_path / "pipe.tif"), "a", "ada", "imagetiff")
 
 
+@pytest.mark.parametrize("mode", ["copy", "link", "reference"])
+def test_what_is_no_file_stops_no_other(
+    service: Any, sources: Path, import_all: Callable[..., None], listed: Any, mode: str
+) -> None:
+    os.mkfifo(sources / "b pipe.tif")
+    os.symlink("b loop.tif", sources / "b loop.tif")
+    os.symlink("nowhere.tif", sources / "b lost.tif")
+    with pytest.raises(
+        DataServiceError, match=r"^3 of 6 files were not imported: .*Too many levels.*No such file.*pipe"
+    ):
+        import_all(sources, mode=mode)
+    assert [data.name for data in listed()] == ["a.tif", "b.tif", "c.tif"]
+
+
 def test_what_json_cannot_say_is_refused_and_nothing_changes(home: Any, kept: Any, service: Any) -> None:
     uri = kept["raw data"][0]
     before = Path(uri).read_bytes()

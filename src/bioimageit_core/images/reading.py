@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 from types import ModuleType
@@ -76,8 +77,7 @@ def kind_of(path: str) -> str:
     if os.path.isdir(path):
         return "Zarr" if zarrs.is_zarr(path) else ""
     try:
-        with open(path, "rb") as file:
-            start = file.read(16)
+        start = _start_of(path)
     except OSError:
         return ""
     starts = {tiff.MAGIC: "TIFF", (b"\x89PNG\r\n\x1a\n",): "PNG", (b"\xff\xd8\xff",): "JPEG"}
@@ -92,8 +92,7 @@ def _reader_of(path: str) -> _Reader:
             raise UnknownImageError(path, "a directory, and no Zarr store")
         return _as_reader(zarrs)
     try:
-        with open(path, "rb") as file:
-            start = file.read(16)
+        start = _start_of(path)
     except OSError as error:
         raise ImageReadError(path, error.strerror or str(error)) from error
     if not start:
@@ -107,6 +106,13 @@ def _reader_of(path: str) -> _Reader:
     if nd2.is_nd2(start, path) and importlib.util.find_spec("nd2") is not None:
         return _as_reader(nd2)
     return _as_reader(pictures if pictures.is_picture(start) or name.endswith(_PICTURES) else others)
+
+
+def _start_of(path: str) -> bytes:
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+        raise OSError(errno.EINVAL, "is not a regular file", path)
+    with open(path, "rb") as file:
+        return file.read(16)
 
 
 def _as_reader(module: ModuleType) -> _Reader:

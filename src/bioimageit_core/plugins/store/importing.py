@@ -29,7 +29,7 @@ from bioimageit_core.plugins.store.forms import Form, LineForm, Written
 from bioimageit_core.plugins.store.journal import REPLACING, Journal, new_change, now
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
-from bioimageit_core.plugins.store.sources import Source
+from bioimageit_core.plugins.store.sources import Source, source_error
 
 __all__ = ["Importer"]
 
@@ -291,7 +291,7 @@ class Importer:
                 return incoming, f"{self._directory}/{name}", {}
             stored = digest_path(path)
         except OSError as error:
-            raise guarded(error, f"import {path!r}") from error
+            raise source_error(error, path) from error
         extra = {REFERENCE: {"size": stored.size, "sha256": stored.sha256}}
         return Incoming("", stored, os.path.isdir(path)), path.replace(os.sep, "/"), extra
 

@@ -227,8 +227,7 @@ class LocalFiles(LocalLogs, Files):
 
     def _take_file(self, source: str, path: str, mode: str) -> Stored:
         if mode == "link":
-            if os.path.isdir(source):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), source)
+            os.close(open_regular(source)[0])  # a device can be linked, and is no source
             try:
                 # of a link, its target: link(2) would take the link itself
                 in_made_directory(path, lambda: os.link(os.path.realpath(source), path))

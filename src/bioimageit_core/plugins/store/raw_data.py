@@ -26,7 +26,7 @@ from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.importing import Importer
 from bioimageit_core.plugins.store.journal import new_change, now
 from bioimageit_core.plugins.store.layout import Layout
-from bioimageit_core.plugins.store.sources import Source, check_modes, is_zarr, sources_in
+from bioimageit_core.plugins.store.sources import Source, SourceError, check_modes, is_zarr, sources_in
 
 __all__ = ["RawDataStore"]
 
@@ -129,7 +129,7 @@ class RawDataStore(StoreBase):
                     name = check_name("data", _text(path))
                     source = dataclasses.replace(likes[folder], path=path, name=name, metadata=dict(said))
                     importer.take(source, mode, on_conflict, sync=False)
-            except (InvalidNameError, ConflictError) as error:
+            except (InvalidNameError, ConflictError, SourceError) as error:
                 refused.append(error)
 
         for batch in _batches(paths, _DESCRIBED if describe else _BATCH):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable
@@ -13,10 +14,17 @@ from bioimageit_core.plugins.store.content import is_path
 from bioimageit_core.plugins.store.documents import guarded
 from bioimageit_core.plugins.store.files import MODES
 
-__all__ = ["CONFLICTS", "Source", "check_choice", "check_modes", "is_zarr", "sources_in"]
+__all__ = ["CONFLICTS", "Source", "SourceError", "check_choice", "check_modes", "is_zarr", "source_error", "sources_in"]
 
 CONFLICTS = ("keep", "error", "replace")
 """What to do where another content has the same name: keep both, raise, or replace it (the old goes to the trash)."""
+
+
+_OWN = {errno.ENOENT, errno.ELOOP, errno.EACCES, errno.EINVAL, errno.ENXIO}  # of which others know nothing
+
+
+class SourceError(DataServiceError):
+    """A file that cannot be imported, which says nothing of others: a link to nothing, a pipe, somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,21 @@ def check_modes(mode: str, on_conflict: str) -> None:
     check_choice("on_conflict", on_conflict, CONFLICTS)
 
 
+def source_error(error: OSError, path: str) -> DataServiceError:
+    """Tell why a source was not imported: a `SourceError` where that is about it alone."""
+    told = guarded(error, f"import {path!r}")
+    of = str(error.filename or "")
+    is_its_own = error.errno in _OWN and (of == path or of.startswith(path + os.sep))
+    return SourceError(str(told)) if is_its_own else told
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: it is told when it is its turn
+        return False
+
+
 def is_zarr(path: str) -> bool:
     """Say whether a directory is a Zarr store (v2 or v3), by its name or by what is in it."""
     if not os.path.isdir(path):
@@ -69,7 +92,7 @@ def sources_in(directory: str, filter_: str, recursive: bool) -> Iterable[str]:
         raise NotFoundError("directory to import", directory)
     try:
         with os.scandir(directory) as entries:
-            names = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+            names = sorted((entry.name, _is_dir(entry)) for entry in entries if not entry.name.startswith("."))
     except OSError as error:
         raise guarded(error, "read the directory to import") from error
     found: list[str] = []
