@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +217,32 @@ def test_outputs_are_found_in_the_working_directory(
     found = collect_outputs(tool, call, {}, {})
 
     assert [(f.name, f.designation, f.format, Path(f.path).read_text().strip()) for f in found] == expected
+
+
+@pytest.mark.parametrize("from_work_dir", ["", 'from_work_dir="result.csv"'])
+def test_an_output_that_does_not_fit_leaves_nothing_where_it_was_copied(
+    make_tool: Make, run_call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, from_work_dir: str
+) -> None:
+    definition = read_wrapper(
+        make_tool("echo 1 > '$o' && echo 4 > result.csv", "", f'<data name="o" format="csv" {from_work_dir}/>')
+    )
+    place = tmp_path / "place"
+    call = prepare_call(definition, {}, {}, {"o": str(place / "o.csv")}, str(tmp_path / "job"))
+    run_call(call)
+
+    def on_another_disk(*_paths: str) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    def on_a_full_disk(source: str, target: str) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(28, "No space left on device", source, None, target)
+
+    monkeypatch.setattr(os, "replace", on_another_disk)
+    monkeypatch.setattr(os, "link", on_another_disk)
+    monkeypatch.setattr(shutil, "copyfile", on_a_full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        collect_outputs(definition, call, {}, {})
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -177,8 +178,7 @@ def _shared(source: str, target: str) -> str:
         try:
             os.link(source, target)
         except OSError:
-            shutil.copyfile(source, f"{target}.part")
-            os.replace(f"{target}.part", target)
+            _copy(source, target)
         return target
     return _moved(source, target)
 
@@ -194,14 +194,23 @@ def _moved(source: str, target: str) -> str:
     try:
         os.replace(source, target)
     except OSError:
-        # another filesystem: copy beside, then rename, so that nobody sees half of it
-        part = f"{target}.part"
-        if os.path.isdir(source):
-            shutil.copytree(source, part)
-        else:
-            shutil.copyfile(source, part)
-        os.replace(part, target)
+        _copy(source, target)  # another filesystem
     return target
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy beside, then rename, so that nobody sees half of it; what cannot be copied leaves nothing."""
+    part = f"{target}.part"
+    try:
+        (shutil.copytree if os.path.isdir(source) else shutil.copyfile)(source, part)
+        os.replace(part, target)
+    except BaseException:
+        if os.path.isdir(part):
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
+        raise
 
 
 def discover(discovery: Discovery, work_dir: str) -> list[Found]:

@@ -36,6 +36,8 @@ def guarded(error: OSError, doing: str) -> DataServiceError:
     """Tell of trouble with a filesystem in one line."""
     reason = error.strerror or str(error) or type(error).__name__
     where = f" {error.filename!r}" if error.filename else ""
+    if error.filename2:
+        where += f" -> {error.filename2!r}"
     return DataServiceError(f"cannot {doing}: {reason}{where}")
 
 
