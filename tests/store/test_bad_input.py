@@ -191,6 +191,24 @@ def test_a_folder_that_is_a_link_and_leaves_the_experiment(home: Any, kept: Any,
     check(home, kept["raw data"], "outside its experiment")
 
 
+@pytest.mark.parametrize("kind", ["raw data", "processed data"])
+def test_a_folder_that_becomes_a_link_is_noticed_by_who_read_it_before(
+    home: Any, service: Any, kept: Any, kind: str, tmp_path: Path
+) -> None:
+    uri, read = kept[kind]
+    folder = Path(uri).parent
+    assert read(service)
+    os.rename(folder, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", folder)
+    with pytest.raises(DocumentError, match="outside its experiment"):
+        read(service)
+    with pytest.raises(DocumentError, match="outside its experiment"):
+        list(service.query_data(service.get_dataset(str(next(folder.glob("*_dataset.md.json")))), ""))
+    folder.unlink()
+    os.rename(tmp_path / "elsewhere", folder)
+    assert read(service)
+
+
 def test_a_link_inside_the_experiment_is_followed(home: Any, kept: Any) -> None:
     uri = kept["raw data"][1](home.make()).uri
     os.rename(uri, f"{uri}.real")

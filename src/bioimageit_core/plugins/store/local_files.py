@@ -81,9 +81,12 @@ class LocalFiles(LocalLogs, Files):
 
     def leads_to(self, uri: str) -> str:
         directory, _, name = uri.rpartition("/")
-        real = self._real.get(directory)
+        is_link = os.path.islink(directory)  # it may have become one, or another
+        real = None if is_link else self._real.get(directory)
         if real is None:
-            real = self._real[directory] = os.path.realpath(directory or "/").replace(os.sep, "/").rstrip("/")
+            real = os.path.realpath(directory or "/").replace(os.sep, "/").rstrip("/")
+            if not is_link:
+                self._real[directory] = real
         return os.path.realpath(uri).replace(os.sep, "/") if os.path.islink(uri) else f"{real}/{name}"
 
     def is_link(self, uri: str) -> bool:
