@@ -209,6 +209,23 @@ def test_a_folder_that_becomes_a_link_is_noticed_by_who_read_it_before(
     assert read(service)
 
 
+@pytest.mark.parametrize("leads_to", ["", "precious.txt"])
+def test_a_link_in_a_zarr_directory_takes_nothing_along(
+    service: Any, experiment: Experiment, elsewhere: Path, tmp_path: Path, leads_to: str
+) -> None:
+    source = tmp_path / "i.zarr"
+    (source / "0").mkdir(parents=True)
+    (source / "0/c").write_bytes(b"chunk")
+    data = service.import_data(experiment, str(source), "i.zarr", "ada", "imagezarr")
+    os.symlink("c", f"{data.uri}/0/d")
+    copy = Path(service.download_data(data.md_uri, str(tmp_path / "copy.zarr")))
+    assert (copy / "0/d").read_bytes() == b"chunk"
+    os.symlink(elsewhere / leads_to, f"{data.uri}/0/e")
+    with pytest.raises(DocumentError, match="0/e' is a link that leads out of the data"):
+        service.download_data(data.md_uri, str(tmp_path / "other.zarr"))
+    assert not (tmp_path / "other.zarr").exists()
+
+
 def test_a_link_inside_the_experiment_is_followed(home: Any, kept: Any) -> None:
     uri = kept["raw data"][1](home.make()).uri
     os.rename(uri, f"{uri}.real")

@@ -213,6 +213,10 @@ class Files(ABC):
         """Say whether there is a link, whatever it leads to."""
         return False
 
+    def link_out_of(self, uri: str) -> str:
+        """Return a link in a directory that leads out of it; ``''`` where there is none."""
+        return ""
+
     @abstractmethod
     def local_copy(self, uri: str) -> str:
         """Return a path on this machine where `uri` can be read: its own, or that of a new copy."""

@@ -92,6 +92,14 @@ class LocalFiles(LocalLogs, Files):
     def is_link(self, uri: str) -> bool:
         return os.path.islink(uri)
 
+    def link_out_of(self, uri: str) -> str:
+        inside = os.path.realpath(uri) + os.sep
+        for folder, folders, names in os.walk(uri):
+            for path in (os.path.join(folder, name) for name in (*folders, *names)):
+                if os.path.islink(path) and not os.path.realpath(path).startswith(inside):
+                    return path
+        return ""
+
     def local_copy(self, uri: str) -> str:
         return uri
 

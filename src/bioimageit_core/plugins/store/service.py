@@ -20,10 +20,11 @@ from bioimageit_core.containers import (
 from bioimageit_core.core.exceptions import (
     ConflictError,
     DataServiceError,
+    DocumentError,
     NotFoundError,
 )
 from bioimageit_core.core.json_text import encode
-from bioimageit_core.core.paths import check_name, folded, join, name_of, parent, relative_path
+from bioimageit_core.core.paths import check_name, folded, is_within, join, name_of, parent, relative_path
 from bioimageit_core.core.records import Document
 from bioimageit_core.core.utils import format_date, generate_uuid
 from bioimageit_core.plugins.changes import HistoryPage, Undone
@@ -214,6 +215,11 @@ class Store(RawDataStore, DeletingStore, DataService):
         data = self._data(md_uri)
         if not self.files.exists(data.uri):
             raise NotFoundError("file", data.uri)
+        is_ours = is_within(data.uri, Layout.of_record(data.md_uri).root)
+        if is_ours and (link := self.files.link_out_of(data.uri)):
+            raise DocumentError(
+                data.md_uri, f"{link!r} is a link that leads out of the data; remove it, or import anew"
+            )
         target = os.path.join(destination, name_of(data.uri)) if os.path.isdir(destination) else destination
         try:
             self.files.fetch(data.uri, target)
