@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
@@ -70,3 +71,24 @@ def test_a_disk_that_is_full_is_told_and_nothing_changes(small_disk: Path, tmp_p
     (small_disk / "filler").unlink()
     assert list(LocalMetadataService().check_experiment(experiment.md_uri)) == []
     assert service.delete_data(experiment.md_uri, [data.md_uri]).state == "deleted"
+
+
+def test_what_is_in_the_trash_is_purged_though_the_disk_is_full(tmp_path: Path) -> None:
+    service = LocalMetadataService(durable=False)
+    experiment = service.create_experiment("e", "ada", "now", [], str(tmp_path))
+    (tmp_path / "a.tif").write_bytes(b"content")
+    data = service.import_data(experiment, str(tmp_path / "a.tif"), "a", "ada", "imagetiff")
+    assert list(service.query_data(service.get_dataset(experiment.raw_dataset.url), ""))
+    assert list(service.check_experiment(experiment.md_uri)) == []
+    entry = service.delete_data(experiment.md_uri, [data.md_uri])
+    ours, write = Path(experiment.md_uri).parent / ".bioimageit", service.files.write
+
+    def on_a_full_disk(*args: Any, **options: Any) -> Any:
+        if (ours / "index.sqlite").exists() or (ours / "checked.sqlite").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(*args, **options)
+
+    service.files.write = on_a_full_disk
+    assert [each.state for each in service.purge_trash(experiment.md_uri)] == ["purged"]
+    assert not Path(entry.place, "data/a.tif").exists()
+    assert list(LocalMetadataService().check_experiment(experiment.md_uri)) == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bioimageit_core.core.paths import join, name_of, parent
 
-__all__ = ["DATA", "EXPERIMENT", "OURS", "PROCESSED_DATASET", "RAW_DATASET", "Layout"]
+__all__ = ["DATA", "DERIVED", "EXPERIMENT", "OURS", "PROCESSED_DATASET", "RAW_DATASET", "Layout"]
 
 EXPERIMENT = "experiment.md.json"
 RAW_DATASET = "raw_dataset.md.json"
@@ -14,6 +14,9 @@ PROCESSED_DATASET = "processed_dataset.md.json"
 DATA = "data"
 OURS = ".bioimageit"
 """The folder of an experiment that holds what is ours alone: journal, locks, index, trash, work in progress."""
+
+DERIVED = ("index.sqlite-journal", "index.sqlite", "checked.sqlite")
+"""What of ours is made again when it is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,11 +29,12 @@ from bioimageit_core.plugins.store.bin import (
 from bioimageit_core.plugins.store.documents import REFERENCE, Documents
 from bioimageit_core.plugins.store.files import Stored
 from bioimageit_core.plugins.store.journal import Journal, new_change
-from bioimageit_core.plugins.store.layout import Layout
+from bioimageit_core.plugins.store.layout import DERIVED, Layout
 from bioimageit_core.plugins.store.listing import Listings
 
 __all__ = ["Trash"]
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _UUID = 37  # characters before the name of a file that was replaced: see `Importer`
 
 
@@ -298,7 +300,14 @@ class Trash:
 
     def _purge(self, entry: Entry) -> None:
         self._check_places(entry)
-        entry.save("purging", self._layout.temp)
+        try:
+            entry.save("purging", self._layout.temp)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            for name in DERIVED:  # a full disk is when people purge: make room to write down what goes
+                self._files.remove(join(self._layout.ours, name))
+            entry.save("purging", self._layout.temp)
         purge_files(entry)
         self._tell(entry, "purge")
         entry.save("purged", self._layout.temp)
