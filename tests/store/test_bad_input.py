@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -158,6 +159,22 @@ def test_saying_so_is_not_enough_to_leave(home: Any, kept: Any, reference: Any) 
     check(home, kept["raw data"], "leaves its experiment")
     home.change(kept["processed data"][0], common={"url": "/etc/passwd"}, reference={"size": 1, "sha256": "0" * 64})
     check(home, kept["processed data"], "leaves its experiment")
+
+
+def test_what_a_document_only_says_was_imported_by_reference_is_not_copied(
+    home: Any, kept: Any, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    said = {"size": 6, "sha256": "0" * 64}
+    home.change(kept["raw data"][0], common={"name": "a", "url": str(secret)}, reference=said)
+    with pytest.raises(DocumentError, match="is not what was imported by reference"):
+        home.make().download_data(kept["raw data"][0], str(tmp_path / "copy"))
+    assert not (tmp_path / "copy").exists()
+    home.make(trusted_dirs=str(tmp_path)).download_data(kept["raw data"][0], str(tmp_path / "copy"))
+    said = {"size": 6, "sha256": hashlib.sha256(b"secret").hexdigest()}
+    home.change(kept["raw data"][0], reference=said)
+    home.make().download_data(kept["raw data"][0], str(tmp_path / "copy"))
 
 
 def test_a_trusted_directory_may_be_pointed_into(home: Any, kept: Any, tmp_path: Path) -> None:

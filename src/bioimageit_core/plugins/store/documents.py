@@ -107,6 +107,10 @@ class Documents:
             return None
         return record
 
+    def is_trusted(self, uri: str) -> bool:
+        """Say whether the configuration lets documents point there."""
+        return any(is_within(uri, place) for place in self._trusted)
+
     def check_place(self, md_uri: str, uri: str, root: str) -> None:
         """Refuse a file or folder that is in `root` by its name, and elsewhere by a link.
 
@@ -122,9 +126,7 @@ class Documents:
         if real.startswith(self.files.leads_to(root) + "/"):
             self._inside.add(place)
             return
-        if any(is_within(real, self.files.leads_to(place)) for place in self._trusted):
-            return
-        if any(is_within(uri, place) for place in self._trusted):
+        if any(is_within(real, self.files.leads_to(place)) for place in self._trusted) or self.is_trusted(uri):
             return
         reason = (
             f"{uri!r} is a link to {real!r}, which is outside its experiment; import it by reference"

@@ -31,8 +31,8 @@ from bioimageit_core.plugins.changes import HistoryPage, Undone
 from bioimageit_core.plugins.contracts import DataService, Finding
 from bioimageit_core.plugins.store.base import told
 from bioimageit_core.plugins.store.deleting import DeletingStore
-from bioimageit_core.plugins.store.documents import guarded
-from bioimageit_core.plugins.store.files import Files
+from bioimageit_core.plugins.store.documents import REFERENCE, guarded
+from bioimageit_core.plugins.store.files import Files, Stored
 from bioimageit_core.plugins.store.history import History
 from bioimageit_core.plugins.store.layout import DATA, EXPERIMENT, OURS, PROCESSED_DATASET, Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
@@ -216,6 +216,7 @@ class Store(RawDataStore, DeletingStore, DataService):
         if not self.files.exists(data.uri):
             raise NotFoundError("file", data.uri)
         is_ours = is_within(data.uri, Layout.of_record(data.md_uri).root)
+        self._check_reference(data)
         if is_ours and (link := self.files.link_out_of(data.uri)):
             raise DocumentError(
                 data.md_uri, f"{link!r} is a link that leads out of the data; remove it, or import anew"
@@ -226,6 +227,18 @@ class Store(RawDataStore, DeletingStore, DataService):
         except OSError as error:
             raise guarded(error, f"download {data.name!r}") from error
         return target
+
+    def _check_reference(self, data: Data) -> None:
+        """Refuse to copy what a document says was imported by reference, and was not: anybody may have written that."""
+        said = data.extra.get(REFERENCE) if isinstance(data, RawData) else None
+        if not isinstance(said, dict) or self.documents.is_trusted(data.uri):
+            return
+        if self.files.digest(data.uri) != Stored(said.get("size", 0), said.get("sha256", "")):
+            reason = (
+                f"{data.uri!r} is not what was imported by reference: it was changed, or the document was;"
+                " import it anew (or name its folder in 'trusted_dirs' of the configuration's 'metadata')"
+            )
+            raise DocumentError(data.md_uri, reason)
 
     def _data(self, md_uri: str) -> Data:
         uri = self.files.absolute(md_uri)
