@@ -63,7 +63,7 @@ coverage: $(VENV)/.dev
 lowest: | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)-lowest
 	$(UV) pip install --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python \
-		-e '.[toolbox,images,formats,ro-crate,tables,web,testing]' 'pytest-xdist>=3.6'
+		-e '.[toolbox,images,formats,ro-crate,tables,web,testing]' 'pytest-xdist>=3.6' 'h5py>=3.12'
 	$(VENV)-lowest/bin/python -m pytest -q $(PARALLEL) $(LOWEST_TESTS)
 
 # servers and programs that tests talk to; without the means to install them the tests that need them are skipped

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ class Failing:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+        self.config = SimpleNamespace(mask=str)
 
     def connect(self) -> None:
         pass
