@@ -109,3 +109,17 @@ def test_durable_writes_are_synced(
     before = len(synced)
     by.import_data(experiment, str(sources / "a.tif"), "a", "ada", "imagetiff")
     assert len(synced) - before >= 4  # the file, its document, the list, and their folder
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are the owner's, the group's and the others' on POSIX alone")
+def test_a_document_that_is_replaced_keeps_its_rights(home: Any, sources: Path) -> None:
+    service = home.make()
+    experiment = service.create_experiment("private", "ada", "now", [], home.workspace)
+    data = service.import_data(experiment, str(sources / "a.tif"), "a", "ada", "imagetiff")
+    places = [experiment.md_uri, experiment.raw_dataset.url, data.md_uri]
+    for place in places:
+        os.chmod(place, 0o600)
+    service.annotate_data(service.get_dataset(places[1]), {data.md_uri: {"Gene": "x"}})
+    service.import_data(experiment, str(sources / "b.tif"), "b", "ada", "imagetiff", "now", {"New": 1})
+    service.flush()
+    assert [os.stat(place).st_mode & 0o777 for place in places] == [0o600] * 3

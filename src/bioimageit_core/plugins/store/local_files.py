@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import logging
@@ -164,6 +165,7 @@ class LocalFiles(LocalLogs, Files):
             if new:
                 move_new(path, uri)
             else:
+                _keep_mode(path, uri)
                 os.replace(path, uri)
         except BaseException:
             unlink(path)
@@ -192,6 +194,7 @@ class LocalFiles(LocalLogs, Files):
         try:
             if self.signature(write.uri) != write.expected:
                 raise Changed(errno.EBUSY, "was changed meanwhile", write.uri)
+            _keep_mode(path, write.uri)
             os.replace(path, write.uri)
         except OSError as error:
             unlink(path)
@@ -393,6 +396,14 @@ class LocalFiles(LocalLogs, Files):
     def sync(self, uri: str) -> None:
         if self.durable:
             sync_filesystem(uri)
+
+
+def _keep_mode(path: str, uri: str) -> None:
+    """Give a file the rights of the one that it is to replace: what people made private stays so."""
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        mode = stat.S_IMODE(os.stat(uri).st_mode)
+        if mode != stat.S_IMODE(os.stat(path).st_mode):
+            os.chmod(path, mode)
 
 
 def _moved(written: Signature, uri: str) -> Signature | None:
