@@ -93,6 +93,20 @@ def test_an_empty_file_is_a_misfit(local: Any, make_tool: Callable[..., Tool]) -
         local.run(local.job(make_tool()))
 
 
+def test_a_microscopes_own_format_is_told_from_another_of_its_kind(local: Any, tmp_path: Path) -> None:
+    (tmp_path / "t.xml").write_text(WRAPPER.format(validator="").replace('"tiff">', '"tiff,bmp,ome.tiff">'))
+    for name in ("stack.lif", "picture.bmp"):
+        (local.tmp_path / name).write_bytes(b"image")
+        local.service.import_data(local.experiment, str(local.tmp_path / name), name, "ada", "bioformat", "now", {})
+
+    with pytest.raises(PreflightError) as caught:
+        local.run(local.job(read_wrapper(tmp_path / "t.xml")))
+
+    assert list(caught.value.misfits) == [
+        "stack.lif (input 'i'): is bioformat, not tiff or bmp or ome.tiff; import it with --convert ome-tiff"
+    ]
+
+
 def test_the_check_may_be_left_out(local: Any, make_tool: Callable[..., Tool]) -> None:
     local.add("", name="empty.txt")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from bioimageit_core.containers import Data
 from bioimageit_core.exchange.content import digest, fetch
+from bioimageit_core.exchange.facts import REFERENCE
 from bioimageit_core.plugins.contracts import DataService, GetsDataUri
 
 __all__ = ["Fetched", "loads"]
@@ -72,8 +73,13 @@ def loads(
 
 
 def _lies_at_uri(data: Data, locate: Callable[[Data], str]) -> bool:
-    """Say whether a home keeps the file of a data where its URI says, on this machine."""
-    return os.path.isabs(data.uri) and os.path.exists(data.uri) and locate(data) == data.uri
+    """Say whether a home keeps the file of a data where its URI says, on this machine.
+
+    What a document only refers to, directories and links are left to the home's own copying, which looks into them.
+    """
+    path = data.uri
+    is_kept = os.path.isabs(path) and REFERENCE not in data.extra and os.path.isfile(path) and not os.path.islink(path)
+    return is_kept and locate(data) == path
 
 
 def _set_aside(path: str, room: str) -> str:

@@ -43,7 +43,8 @@ def find_misfits(tool: Tool, items: Iterable[Mapping[str, Sequence[Data]]]) -> l
                     known[kind] = _fits(accepts, formats.get(name, []), path or file_name, data.format)
                 if not known[kind]:
                     expected = " or ".join(formats[name])
-                    misfits.append(f"{data.name} (input {name!r}): is {data.format or 'of no format'}, not {expected}")
+                    said = f"{data.name} (input {name!r}): is {data.format or 'of no format'}, not {expected}"
+                    misfits.append(said + _what_helps(formats[name], data.format))
     return misfits
 
 
@@ -69,6 +70,17 @@ def _what_is_wrong(path: str) -> str:
     except (OSError, ValueError):
         return f"its file {path} is not there" if os.path.isabs(path) else ""
     return "its file is empty" if stat.S_ISREG(status.st_mode) and status.st_size == 0 else ""
+
+
+def _what_helps(formats: Sequence[str], format_: str) -> str:
+    """Name the copy that an import can make of a microscope's own format, where the tool takes that."""
+    from bioimageit_core.core.wrappers.datatypes import accepts
+
+    copies = {"ome-tiff": ("a.ome.tif", "imagetiff"), "ome-zarr": ("a.ome.zarr", "imagezarr")}
+    taken = [name for name, (path, kind) in copies.items() if accepts(formats, path, kind)]
+    if format_ != "bioformat" or not taken:
+        return ""
+    return f"; import it with --convert {' or '.join(taken)}"
 
 
 def _fits(accepts: Callable[..., bool], formats: Sequence[str], path: str, format_: str) -> bool:

@@ -58,6 +58,8 @@ def _rows() -> Iterable[Datatype]:
         yield Datatype(name, "bioformat", name, "image")
     for name in ("czi", "nd2", "lif", "mrc", "dm3", "dm4", "vms", "svs", "ndpi", "scn", "bif", "mirax", "hamamatsu"):
         yield Datatype(name, "bioformat", name, "image")
+    for name in ("dv", "ims", "lsm", "mrcs", "oib", "oif", "oir", "r3d", "sld", "stk", "vsi"):  # unknown to Galaxy
+        yield Datatype(name, "bioformat", name, "image")
     yield Datatype("nrrd", "raw", "nrrd", "image")
     yield Datatype("nii1", "raw", "nii", "image")
     yield Datatype("nii1.gz", "raw", "nii.gz", "image")
@@ -244,7 +246,21 @@ def is_kind_of(name: str, other: str) -> bool:
 
 
 def accepts(formats: Iterable[str], path: str, format_: str = "") -> bool:
-    """Say whether an input that accepts `formats` takes a file."""
+    """Say whether an input that accepts `formats` takes a file.
+
+    Examples
+    --------
+    >>> accepts(["tiff", "png"], "a.ome.tif", "imagetiff"), accepts(["tiff", "bmp"], "a.lif", "bioformat")
+    (True, False)
+    """
     found = datatype_of_file(path, format_)
+    # a format that many kinds of files have says less than a suffix
+    is_exact = format_ == "bioformat" and found.name != "image"
+
+    def takes(name: str) -> bool:
+        if is_kind_of(found.name, name):
+            return True
+        return format_of(name) == format_ and not (is_exact and datatype(name).extension)
+
     wanted = [name for name in formats if name.strip()]
-    return not wanted or any(is_kind_of(found.name, name) or format_of(name) == format_ for name in wanted)
+    return not wanted or any(map(takes, wanted))
