@@ -110,10 +110,10 @@ class Committed:
         data = {each.name: each for each in raw_data(service, root)}
         assert self.data <= data.keys(), f"lost {self.data - data.keys()}"
         for name, each in data.items():
-            # a repair calls a file whose import was killed by the file's name
-            assert Path(each.uri).read_bytes() == name.removesuffix(".tif").encode(), f"{name} has another content"
+            stem = name.removesuffix(".tif")  # a repair calls a file whose import was killed by the file's name
+            assert Path(each.uri).read_bytes() == stem.encode(), f"{name} has another content"
             told = each.key_value_pairs.get("Round") or 0
-            is_annotated = name in self.data and int(name[1:]) <= self.round
+            is_annotated = name in self.data and int(stem[1:]) <= self.round
             assert not is_annotated or told >= self.round, f"{name} lost its annotation"
         dataset = service.get_dataset(f"{root}/results/processed_dataset.md.json")
         service.get_dataset_runs(dataset)

@@ -285,7 +285,7 @@ def test_an_index_whose_writer_was_killed_in_a_transaction_is_as_before_it(tmp_p
 
 
 def _be_killed_while_writing(dataset: Dataset) -> None:
-    put, connect = index_rows.Rows.put, index_module._connect
+    put, connect = index_rows.Rows.put, index_module.connect
 
     def small(path: str, **options: object) -> sqlite3.Connection:
         database = connect(path, **options)
@@ -297,7 +297,7 @@ def _be_killed_while_writing(dataset: Dataset) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return False
 
-    index_module._connect, index_rows.Rows.put = small, killed
+    index_module.connect, index_rows.Rows.put = small, killed
     ask(service(), dataset, "P=1")
 
 

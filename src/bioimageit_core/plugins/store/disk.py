@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from operator import attrgetter
@@ -18,6 +19,7 @@ __all__ = [
     "is_settled",
     "make_dirs",
     "move_new",
+    "remove",
     "signature_of",
     "strange_in",
     "sync_directory",
@@ -130,6 +132,14 @@ def unlink(path: str) -> None:
     """Remove a file if it is there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link, or a directory with all that is in it."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        unlink(path)
 
 
 def tree(directory: str) -> Iterator[str]:

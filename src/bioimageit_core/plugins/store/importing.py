@@ -85,8 +85,10 @@ class Importer:
         When all are read, their contents are on the disk, before anything has their names. Those whose names are taken,
         which may be here already, are left to `take`, and so are those that cannot be read.
         """
+        if mode == "reference" or not self._files.placing_moves:
+            return
         for number, path in sources:
-            if mode == "reference" or not self._files.placing_moves or not self._listing.takes(_base_name(path)):
+            if not self._listing.takes(path.rpartition("/")[2]):
                 continue
             yield number, path
             with contextlib.suppress(OSError):  # `take` tells it in its turn

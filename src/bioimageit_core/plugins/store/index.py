@@ -21,9 +21,10 @@ from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
 from bioimageit_core.plugins.store.annotations import Annotated
 from bioimageit_core.plugins.store.content import is_text
-from bioimageit_core.plugins.store.disk import Signature, is_coarse, is_settled, signature_of, strange_in
+from bioimageit_core.plugins.store.disk import Signature, is_coarse, is_settled, signature_of
 from bioimageit_core.plugins.store.documents import Documents
-from bioimageit_core.plugins.store.index_rows import SCHEMA, Row, Rows, Sum, total_of
+from bioimageit_core.plugins.store.index_file import connect, forget
+from bioimageit_core.plugins.store.index_rows import Row, Rows, Sum, total_of
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
 from bioimageit_core.plugins.store.watch import Watch
@@ -32,7 +33,6 @@ __all__ = ["Index"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 3
 _Found: TypeAlias = list[tuple[str, Signature]]
 _AT_ONCE = 1000  # documents whose rows are made before they are written
 
@@ -60,13 +60,13 @@ class Index:
         self.is_kept = True
         for _ in range(2):
             try:
-                return _connect(path, durable=self._documents.files.durable)
+                return connect(path, durable=self._documents.files.durable)
             except sqlite3.OperationalError:
                 break  # it cannot be opened or written here
             except sqlite3.DatabaseError:
-                _forget(path)
+                forget(path)
         self.is_kept = False
-        return _connect(":memory:")
+        return connect(":memory:")
 
     def close(self) -> None:
         """Release the file."""
@@ -93,8 +93,8 @@ class Index:
         """Go on in memory: it is damaged, or held by a process that does not end, and nothing is lost by that."""
         self.database.close()
         if "locked" not in str(error):
-            _forget(join(self._layout.ours, "index.sqlite"))
-        self._rows = Rows(_connect(":memory:"))
+            forget(join(self._layout.ours, "index.sqlite"))
+        self._rows = Rows(connect(":memory:"))
         for watch in self._watches.values():
             watch.miss()
 
@@ -370,42 +370,3 @@ class Index:
 def _as_kept(signature: Signature) -> Signature:
     """Return a signature that no file has, where another change would not show: the document is read again."""
     return signature if is_settled(signature) else (*signature[:3], 0)
-
-
-def _connect(path: str, *, durable: bool = False) -> sqlite3.Connection:
-    """Open an index, or make one.
-
-    A transaction that a kill interrupts is rolled back by who opens it next; after a power cut that holds where it is
-    `durable`. Half a transaction could go unnoticed: the rows of one document and the sum over all of another moment.
-    """
-    folder = os.path.dirname(path)
-    if path != ":memory:" and (not os.path.isdir(folder) or strange_in(folder)):
-        raise sqlite3.OperationalError("no folder for an index")
-    database = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
-    try:
-        database.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
-        database.execute("PRAGMA journal_mode = TRUNCATE")
-        version = int(database.execute("PRAGMA user_version").fetchone()[0])
-        if version != _VERSION:
-            if version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise sqlite3.DatabaseError("an index of another version")
-            database.executescript(SCHEMA + f"PRAGMA application_id = {_own(path)}; PRAGMA user_version = {_VERSION};")
-        elif database.execute("PRAGMA application_id").fetchone()[0] != _own(path):
-            raise sqlite3.DatabaseError("a copy, perhaps of half a transaction")
-        database.execute("BEGIN IMMEDIATE")  # fails here rather than later where nothing can be written
-        database.execute("COMMIT")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _own(path: str) -> int:
-    """Return what an index file is known by to itself, and what a copy of it is not."""
-    return 0 if path == ":memory:" else os.stat(path).st_ino & 0x7FFFFFFF
-
-
-def _forget(path: str) -> None:
-    for each in (f"{path}-journal", path):
-        with contextlib.suppress(OSError):
-            os.unlink(each)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
-import logging
 import os
 import re
 import shutil
@@ -18,20 +16,16 @@ from bioimageit_core.core.json_text import MAX_BYTES
 from bioimageit_core.plugins.store.content import (
     CHUNK,
     READING,
-    copy_and_digest,
-    digest_of_parts,
     digest_path,
-    files_below,
     is_path,
-    open_regular,
     same_content,
     write_all,
 )
 from bioimageit_core.plugins.store.disk import (
     Signature,
-    in_made_directory,
     make_dirs,
     move_new,
+    remove,
     signature_of,
     sync_directory,
     sync_file,
@@ -39,23 +33,18 @@ from bioimageit_core.plugins.store.disk import (
     tree,
     unlink,
 )
-from bioimageit_core.plugins.store.files import Changed, Entry, Files, Incoming, Progress, Stored, Write
+from bioimageit_core.plugins.store.files import Changed, Entry, Files, Stored, Write
+from bioimageit_core.plugins.store.local_incoming import LocalIncoming
 from bioimageit_core.plugins.store.local_logs import LocalLogs
 from bioimageit_core.plugins.store.locks import ExperimentLock
 
 __all__ = ["LocalFiles"]
 
-logger = logging.getLogger(__name__)
-
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_SMALL = 1024 * 1024
 _FEW = 4  # files that are synced one by one; more of them cost more than the whole filesystem does
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_FICLONE = 0x40049409  # linux/fs.h
-_NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
 
 
-class LocalFiles(LocalLogs, Files):
+class LocalFiles(LocalLogs, LocalIncoming, Files):
     """Files on a disk of this machine.
 
     Parameters
@@ -64,15 +53,12 @@ class LocalFiles(LocalLogs, Files):
         Wait until what is written is on the disk (fsync of file and directory) before saying that it is done.
     """
 
-    placing_moves = True
-
     def __init__(self, durable: bool = True) -> None:
+        super().__init__()
         self.durable = durable
         self._locks: dict[str, ExperimentLock] = {}
         self._guard = threading.Lock()
         self._real: dict[str, str] = {}  # what directories are without links, each looked at once
-        self._token, self._numbers = os.urandom(16).hex(), itertools.count()
-        self._clones = os.name == "posix"
 
     def absolute(self, uri: str) -> str:
         path = uri.removeprefix("file://")
@@ -201,15 +187,8 @@ class LocalFiles(LocalLogs, Files):
             return error
         return _moved(written, write.uri)
 
-    def _temporary(self, temp: str) -> str:
-        return f"{temp}/{self._token}-{os.getpid()}-{next(self._numbers)}"
-
     def _write_file(self, path: str, content: bytes, sync: bool) -> Signature:
-        try:
-            descriptor = os.open(path, _NEW, 0o666)
-        except FileNotFoundError:  # the first write below this experiment
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            descriptor = os.open(path, _NEW, 0o666)
+        descriptor = self._create(path)
         try:
             write_all(descriptor, content)
             if sync and self.durable:
@@ -226,137 +205,11 @@ class LocalFiles(LocalLogs, Files):
             for directory in dict.fromkeys(directories):
                 sync_directory(directory or ".")
 
-    def take_in(self, source: str, temp: str, mode: str) -> Incoming:
-        path, is_dir = self._temporary(temp), False
-        try:
-            try:
-                stored = self._take_file(source, path, mode)
-            except IsADirectoryError:
-                is_dir = True
-                stored = self._take_dir(source, path, mode)
-        except BaseException:
-            self.remove(path)
-            raise
-        return Incoming(path, stored, is_dir)
-
-    def _take_file(self, source: str, path: str, mode: str) -> Stored:
-        if mode == "link":
-            os.close(open_regular(source)[0])  # a device can be linked, and is no source
-            try:
-                # of a link, its target: link(2) would take the link itself
-                in_made_directory(path, lambda: os.link(os.path.realpath(source), path))
-            except OSError as error:
-                raise OSError(
-                    error.errno, f"cannot hard-link ({error.strerror}); copy or reference it", source
-                ) from error
-            return self.digest(path)
-        import hashlib  # takes long to load, and who only reads needs none
-
-        reader, size = open_regular(source)
-        try:
-            if size <= _SMALL:
-                content = os.read(reader, size + 1)
-                if len(content) == size:
-                    self._write_file(path, content, sync=False)
-                    return Stored(size, hashlib.sha256(content).hexdigest())
-                os.lseek(reader, 0, os.SEEK_SET)
-            self._write_file(path, b"", sync=False)
-            with open(path, "wb", buffering=0) as writer:
-                if self._cloned(reader, writer.fileno()):
-                    return digest_path(path)
-                return copy_and_digest(reader, writer.fileno())
-        finally:
-            os.close(reader)
-
-    def _cloned(self, source: int, target: int) -> bool:
-        """Share the source's blocks where the filesystem can (btrfs, XFS, APFS by its own copy)."""
-        if not self._clones:
-            return False
-        import fcntl
-
-        try:
-            fcntl.ioctl(target, _FICLONE, source)
-        except OSError as error:
-            if error.errno not in _NO_CLONE:
-                raise
-            self._clones = error.errno == errno.EXDEV  # another source may lie on the same filesystem
-            return False
-        return True
-
-    def _take_dir(self, source: str, path: str, mode: str) -> Stored:
-        os.makedirs(path)
-        parts = {}
-        for relative in files_below(source):
-            target = f"{path}/{relative}"
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            parts[relative] = self._take_file(os.path.join(source, relative), target, mode)
-        return digest_of_parts(parts)
-
-    def place(
-        self, incoming: Incoming, uri: str, *, sync: bool = True, temp: str = "", progress: Progress | None = None
-    ) -> None:
-        if sync and self.durable:
-            for path in [incoming.path] if not incoming.is_dir else tree(incoming.path):
-                sync_file(path)
-        try:
-            move_new(incoming.path, uri)  # other software, which does not know our lock, may have put something there
-        except OSError as error:
-            if error.errno != errno.EXDEV or os.path.lexists(uri):
-                raise
-            shutil.move(incoming.path, uri)  # a tool's output on another disk
-        if sync and self.durable:
-            sync_directory(os.path.dirname(uri))
-
-    def exchange(self, incoming: Incoming, uri: str, aside: str, *, temp: str = "") -> None:
-        if self.durable:
-            for path in [incoming.path] if not incoming.is_dir else tree(incoming.path):
-                sync_file(path)
-        os.makedirs(os.path.dirname(aside), exist_ok=True)
-        if os.path.isdir(uri) or incoming.is_dir:
-            os.rename(uri, aside)
-            try:
-                os.rename(incoming.path, uri)
-            except BaseException:
-                os.rename(aside, uri)
-                raise
-        else:  # at no moment is there nothing
-            try:
-                os.link(uri, aside)
-            except OSError:
-                shutil.copy2(uri, aside)
-            os.replace(incoming.path, uri)
-        if self.durable:
-            sync_directory(os.path.dirname(uri))
-
-    def take_back(self, incoming: Incoming, uri: str) -> None:
-        os.rename(uri, incoming.path)
-
-    def discard(self, incoming: Incoming) -> None:
-        if incoming.path:
-            try:
-                os.unlink(incoming.path)
-            except FileNotFoundError:
-                pass
-            except OSError:  # a directory
-                shutil.rmtree(incoming.path, ignore_errors=True)
-        if incoming.room:
-            shutil.rmtree(incoming.room, ignore_errors=True)
-
     def holds(self, uri: str, source: str) -> bool:
         return same_content(uri, source)
 
     def digest(self, uri: str) -> Stored:
         return digest_path(uri)
-
-    def staging(self, directory: str) -> str:
-        os.makedirs(directory, exist_ok=True)
-        return directory
-
-    def staged(self, path: str) -> Incoming:
-        return Incoming(path, digest_path(path), os.path.isdir(path), os.path.dirname(path))
-
-    def is_staged(self, path: str, directory: str) -> bool:
-        return path.startswith(directory + "/")
 
     def fetch(self, uri: str, destination: str) -> None:
         if os.path.isdir(uri):
@@ -371,10 +224,7 @@ class LocalFiles(LocalLogs, Files):
             self._sync_directories([os.path.dirname(destination), *made, os.path.dirname(uri)])
 
     def remove(self, uri: str) -> None:
-        if os.path.isdir(uri) and not os.path.islink(uri):
-            shutil.rmtree(uri)
-        else:
-            unlink(uri)
+        remove(uri)
 
     def lock(self, directory: str) -> AbstractContextManager[None]:
         with self._guard:
