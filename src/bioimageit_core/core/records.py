@@ -144,7 +144,12 @@ def _experiment(part: parts.Experiment, resolve: Url) -> Experiment:
 
 
 def _dataset(part: parts.Dataset, resolve: Url) -> Dataset:
-    return Dataset("", "", part.name, [Container(resolve(link.url), link.uuid) for link in part.urls])
+    dataset, links = Dataset("", "", part.name), part.urls
+    links.reverse()
+    while links:  # a list may be long: what was read is let go
+        link = links.pop()
+        dataset.uris.append(Container(resolve(link.url), link.uuid))
+    return dataset
 
 
 def _fill(data: Data, common: parts.Common, resolve: Url) -> None:

@@ -135,6 +135,8 @@ class _Transfer:
             moving = self._prepare(new)
             self._move(self._items(moving[0]), moving[0])
             self._results(moving[1:])
+            if hasattr(self._target, "flush"):  # whole for other software, and no longer held in memory
+                self._target.flush()
             for each in moving:
                 self._identify(each)
             self._finish(new, moving)

@@ -102,8 +102,9 @@ class StoreBase:
         return self._formats
 
     def flush(self) -> None:
-        """Make the lists of all datasets that this service added to whole for other software."""
+        """Make the lists of all datasets that this service added to whole for other software, and let go of them."""
         _flush(self.listings, self.files)
+        self.listings.let_go()
 
     def get_experiment(self, md_uri: str) -> Experiment:
         return self.documents.read(Experiment, Layout.of_experiment(self.files.absolute(md_uri)).experiment)

@@ -137,6 +137,10 @@ class Listings:
         """Look at a dataset's folder anew when it is opened the next time."""
         self._known.pop(md_uri, None)
 
+    def let_go(self) -> None:
+        """Forget all folders of whose data none waits: what is known of a large one takes memory."""
+        self._known = {md_uri: listing for md_uri, listing in self._known.items() if listing.waiting}
+
     def flush(self, md_uri: str, *, sync: bool = True) -> None:
         """Rewrite a list if data wait to be in it; to be called with the lock held."""
         layout = Layout.of_record(md_uri)
