@@ -31,7 +31,7 @@ def test_thumbnails_show_the_images_and_a_click_what_is_known(page: Any) -> None
 def test_a_table_has_a_column_for_each_key(page: Any) -> None:
     open_dataset(page, "data")
     page.get_by_role("radio", name="Table").click()
-    assert page.get_by_role("columnheader", name="Culture").is_visible()
+    page.get_by_role("columnheader", name="Culture").wait_for()
     assert page.get_by_role("row").filter(has_text="f96 (17)").count() == 1
     shoot(page, "table")
 
