@@ -110,7 +110,7 @@ def speakable(text: str) -> str:
 
     Examples
     --------
-    >>> speakable("caf\u00e9"), speakable("\ud800") == "\ufffd" * 3
+    >>> speakable("café"), speakable(chr(0xD800)) == chr(0xFFFD) * 3
     ('café', True)
     """
     return text if text.isascii() else text.encode(errors="surrogatepass").decode(errors="replace")
