@@ -13,6 +13,7 @@ import pytest
 from bioimageit_core.containers import Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError, DocumentError, NotFoundError
 from bioimageit_core.jobs.selection import select_data
+from bioimageit_core.plugins.store.trash import Trash
 
 HOMES = ("local", "memory")
 
@@ -192,6 +193,27 @@ def test_replaced_files_are_in_the_trash_too(
     assert entry.what == "the file 'a.tif'"
     assert service.purge_trash(experiment.md_uri) == [entry]
     assert service.get_trash(experiment.md_uri) == []
+
+
+@pytest.mark.parametrize("others", [[], [0]], ids=["alone", "with another"])
+def test_a_deletion_that_was_interrupted_is_finished_by_asking_again(
+    home: Any, service: Any, experiment: Experiment, data: list[RawData], listed: Any, monkeypatch: Any, others: Any
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trash, "_put_in", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            service.delete_data(experiment.md_uri, [data[1].md_uri], what="b")
+
+    wanted = [data[number].md_uri for number in (1, *others)]
+    assert home.make().delete_data(experiment.md_uri, wanted, what="again").state == "deleted"
+    gone = {data[number].name for number in (1, *others)}
+    assert {each.name for each in listed(home.make())} == {each.name for each in data} - gone
+    assert len(service.get_trash(experiment.md_uri)) == len(gone)
+    with pytest.raises(NotFoundError):
+        service.delete_data(experiment.md_uri, wanted)
 
 
 def test_a_data_whose_document_is_unreadable_can_be_deleted(

@@ -51,6 +51,8 @@ class Trash:
     def delete(self, data: Sequence[str], datasets: Sequence[str], what: str) -> TrashEntry:
         """Move data, and whole datasets, to the trash.
 
+        What an interrupted deletion had begun with is finished first, and is not asked for again.
+
         Raises
         ------
         NotFoundError
@@ -58,7 +60,12 @@ class Trash:
         ConflictError
             One of the datasets is the raw one.
         """
-        self.finish()
+        done = [entry for entry in self.finish() if entry.record.state == "deleted"]
+        gone = {join(self._layout.root, path) for entry in done for path in entry.record.moves}
+        data = [uri for uri in data if not gone & {uri, parent(uri)}]
+        datasets = [uri for uri in datasets if parent(uri) not in gone]
+        if done and not data and not datasets:
+            return done[-1].described()
         entry = self.new(what)
         self._take_datasets(entry.record, datasets)
         self._take_data(entry.record, [uri for uri in data if parent(uri) not in set(map(parent, datasets))])
