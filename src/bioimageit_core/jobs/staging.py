@@ -34,7 +34,7 @@ __all__ = ["Staging", "remove"]
 
 logger = logging.getLogger(__name__)
 
-_GATHER = 0.03  # seconds that results wait for others to be stored with
+_GATHER = 0.06  # seconds that results wait for others to be stored with
 
 
 @dataclass
