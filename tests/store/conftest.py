@@ -151,3 +151,31 @@ def make_result() -> Callable[..., ProcessedData]:
         return service.create_data(dataset, run, data)
 
     return run
+
+
+@pytest.fixture
+def kept(
+    service: Any, experiment: Experiment, sources: Path, make_result: Callable[..., Any]
+) -> dict[str, tuple[str, Callable[[Any], Any]]]:
+    """Give one document of each kind, and how it is read."""
+    raw = service.import_data(experiment, str(sources / "a.tif"), "a", "ada", "imagetiff", "now", {"Gene": "x"})
+    dataset = service.create_dataset(experiment, "mask")
+    run = service.create_run(dataset, Run(process_name="t"))
+    result = make_result(service, dataset, run, raw, "m")
+    return {
+        "experiment": (experiment.md_uri, lambda by: by.get_experiment(experiment.md_uri)),
+        "raw dataset": (experiment.raw_dataset.url, lambda by: by.get_dataset(experiment.raw_dataset.url)),
+        "dataset": (dataset.md_uri, lambda by: by.get_dataset(dataset.md_uri)),
+        "raw data": (raw.md_uri, lambda by: by.get_raw_data(raw.md_uri)),
+        "processed data": (result.md_uri, lambda by: by.get_processed_data(result.md_uri)),
+        "run": (run.md_uri, lambda by: by.get_run(run.md_uri)),
+    }
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Give a folder with a file that nothing in an experiment has to do with."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "precious.txt").write_bytes(b"precious\n")
+    return folder

@@ -8,20 +8,19 @@ import os
 import shutil
 import signal
 import sqlite3
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.store.index_asking import ask, make_experiment, rewrite, scan, service
 
-from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawData, Run
+from bioimageit_core.containers import Dataset, Experiment, ProcessedData, Run
 from bioimageit_core.core.exceptions import DataQueryError, DataServiceError, DocumentError
-from bioimageit_core.core.query import Compare, Has, In, fields_of, parse_query
+from bioimageit_core.core.query import Compare, Has, In
 from bioimageit_core.plugins.data_local import LocalMetadataService
-from bioimageit_core.plugins.store import disk, index_rows, local_files, search
 from bioimageit_core.plugins.store import index as index_module
+from bioimageit_core.plugins.store import index_rows
 
 VALUES = [
     "1",
@@ -43,48 +42,6 @@ VALUES = [
     {"a": 1},
 ]
 KEYS = ["P", "n", "date", "author", "Gene name"]
-
-
-def service() -> LocalMetadataService:
-    return LocalMetadataService(durable=False)
-
-
-def make_experiment(home: Path, pairs: list[dict[str, object]]) -> tuple[LocalMetadataService, Experiment, Dataset]:
-    home.mkdir(parents=True, exist_ok=True)
-    local = service()
-    experiment = local.create_experiment("e", "ada", keys=["P"], destination=str(home))
-    for number, about in enumerate(pairs):
-        source = home / f"im {number}.tif"
-        source.write_text(str(number))
-        local.import_data(experiment, str(source), source.name, "ada", "imagetiff", "2024-05-01", about)
-    return local, experiment, local.get_dataset(experiment.raw_dataset.url)
-
-
-def scan(
-    local: LocalMetadataService, dataset: Dataset, query: str, origins: dict[str, RawData] | None = None
-) -> list[str]:
-    """Answer by reading every document."""
-    asked, found = parse_query(query), []
-    for item in local.get_dataset(dataset.md_uri).uris:
-        if origins is None:
-            data: RawData | ProcessedData = local.get_raw_data(item.md_uri)
-            fields = fields_of(data)
-        else:
-            data = local.get_processed_data(item.md_uri)
-            fields = fields_of(data, origins.get(data.uuid))
-        if asked.matches(fields):
-            found.append(data.uuid)
-    return found
-
-
-def ask(local: LocalMetadataService, dataset: Dataset, query: str, output: str = "") -> list[str]:
-    """Ask in both of the ways that there are: by all documents, and by those that have a value."""
-    answers = [[data.uuid for data in local.query_data(dataset, query, output)]]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "_RARE", 1)  # everything is rare
-        answers.append([data.uuid for data in local.query_data(dataset, query, output)])
-    assert answers[0] == answers[1]
-    return answers[0]
 
 
 leaves = st.one_of(
@@ -175,46 +132,6 @@ def test_a_result_that_is_read_again_keeps_its_origin(tmp_path: Path) -> None:
         os.utime(item.md_uri, (1, 1))
 
     assert len(ask(local, dataset, "P=1")) == 1
-
-
-def rewrite(path: Path, **pairs: object) -> None:
-    document = json.loads(path.read_text())
-    document["key_value_pairs"].update(pairs)
-    path.write_text(json.dumps(document, indent=4))
-
-
-@pytest.mark.parametrize("fresh", [False, True], ids=["the same process", "another process"])
-def test_what_others_change_is_noticed(tmp_path: Path, fresh: bool) -> None:
-    local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(5)])
-    assert ask(local, dataset, "P=7") == []
-    folder = Path(dataset.md_uri).parent
-    paths = [Path(item.md_uri) for item in dataset.uris]
-
-    def now() -> LocalMetadataService:
-        return service() if fresh else local
-
-    rewrite(paths[0], P="7")  # an editor that writes in place
-    assert ask(now(), dataset, "P=7") == scan(local, dataset, "P=7") != []
-    sibling = folder / "x.tmp"  # an editor that renames
-    sibling.write_bytes(paths[1].read_bytes())
-    rewrite(sibling, P="7")
-    os.replace(sibling, paths[1])
-    assert len(ask(now(), dataset, "P=7")) == 2
-    status = paths[2].stat()  # one that keeps time and size
-    paths[2].write_text(paths[2].read_text().replace('"P": "0"', '"P": "7"'))
-    os.utime(paths[2], ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert len(ask(now(), dataset, "P=7")) == 3
-    listing = json.loads(Path(dataset.md_uri).read_text())  # other software takes one out of the list
-    gone = listing["urls"].pop(0)
-    Path(dataset.md_uri).write_text(json.dumps(listing, indent=4))
-    assert gone["uuid"] not in ask(now(), dataset, "")
-    copy = json.loads(paths[1].read_text())  # and puts another in
-    copy["uuid"], copy["common"]["name"] = "new", "added.tif"
-    (folder / "added.md.json").write_text(json.dumps(copy, indent=4))
-    listing["urls"].append({"uuid": "new", "url": "added.md.json"})
-    Path(dataset.md_uri).write_text(json.dumps(listing, indent=4))
-    assert ask(now(), dataset, "name==added.tif") == ["new"]
-    assert ask(now(), dataset, "") == scan(local, dataset, "")
 
 
 def test_a_document_that_cannot_be_read_is_named_until_it_is_mended(tmp_path: Path) -> None:
@@ -315,18 +232,6 @@ def test_a_copy_of_an_index_is_not_believed(tmp_path: Path) -> None:
     assert len(ask(service(), dataset, "P=2")) == 1
 
 
-def test_a_document_that_was_changed_a_moment_ago_is_read_again(tmp_path: Path, monkeypatch) -> None:
-    local, _, dataset = make_experiment(tmp_path, [{"P": "0"}])
-    monkeypatch.setattr(disk, "_TICK", 3600 * 10**9)
-    assert len(ask(local, dataset, "P=0")) == 1
-    read: list[str] = []
-    fresh = service()
-    original = fresh.files.read
-    fresh.files.read = lambda uri: read.append(uri) or original(uri)
-    assert len(ask(fresh, dataset, "P=0")) == 1
-    assert dataset.uris[0].md_uri in read
-
-
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
 def test_a_name_that_is_not_utf_8_hides_no_data(tmp_path: Path) -> None:
     local, experiment, dataset = make_experiment(tmp_path, [{"P": "1"}])
@@ -366,99 +271,6 @@ def test_what_is_too_large_is_not_read(tmp_path: Path, place: str) -> None:
     if "data" in place:
         with pytest.raises(DataServiceError, match="is larger than 536870912 bytes; that is no metadata"):
             ask(local, dataset, "P=1")
-
-
-def in_place(path: Path, value: str = "7") -> None:
-    """Change a value as an editor does that keeps time and size."""
-    status = path.stat()
-    with path.open("r+b") as file:
-        file.write(path.read_bytes().replace(b'"P": "0"', f'"P": "{value}"'.encode()))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def replace_the_experiment(root: Path, _ask: Callable[[], object]) -> None:
-    shutil.copytree(root, root.with_name("other"))
-    in_place(root.with_name("other") / "data/im 1.md.json")
-    root.rename(root.with_name("old"))
-    root.with_name("other").rename(root)
-
-
-def replace_what_a_link_leads_to(root: Path, ask: Callable[[], object]) -> None:
-    (root / "data").rename(root / "one")
-    (root / "data").symlink_to("one")
-    ask()
-    shutil.copytree(root / "one", root / "two")
-    in_place(root / "two/im 1.md.json")
-    (root / "data").unlink()
-    (root / "data").symlink_to("two")
-
-
-def change_behind_a_link(root: Path, ask: Callable[[], object]) -> None:
-    (root / "data/im 1.md.json").rename(root / "elsewhere.json")
-    (root / "data/im 1.md.json").symlink_to("../elsewhere.json")
-    ask()
-    ask()
-    in_place(root / "elsewhere.json")
-
-
-def change_by_another_name(root: Path, ask: Callable[[], object]) -> None:
-    os.link(root / "data/im 1.md.json", root / "elsewhere.json")
-    os.utime(root / "data/im 1.md.json")  # as its copying does
-    ask()
-    ask()
-    in_place(root / "elsewhere.json")
-
-
-def put_an_older_index_back(root: Path, ask: Callable[[], object]) -> None:
-    index = root / ".bioimageit/index.sqlite"
-    older = index.read_bytes()
-    in_place(root / "data/im 1.md.json")
-    ask()
-    index.write_bytes(older)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        replace_the_experiment,
-        replace_what_a_link_leads_to,
-        change_behind_a_link,
-        change_by_another_name,
-        put_an_older_index_back,
-    ],
-)
-def test_what_the_system_tells_nothing_of_is_noticed_too(tmp_path: Path, change: Callable[..., None]) -> None:
-    local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(4)])
-    time.sleep(0.05)  # until no document is so new that it is read again anyway
-    for _ in range(2):
-        assert ask(local, dataset, "P=7") == []
-    change(tmp_path / "e", lambda: ask(local, dataset, "P=7"))
-    assert ask(local, dataset, "P=7") == [dataset.uris[1].uuid] == ask(service(), dataset, "P=7")
-
-
-def test_a_change_within_the_second_is_noticed_where_a_filesystem_counts_in_seconds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def coarse(status: os.stat_result) -> disk.Signature:
-        second = 10**9
-        mtime, ctime = (each // second * second for each in (status.st_mtime_ns, status.st_ctime_ns))
-        return mtime, status.st_size, status.st_ino, ctime
-
-    for module in (index_module, index_rows, local_files):
-        monkeypatch.setattr(module, "signature_of", coarse)
-    local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(3)])
-    assert list(service().check_experiment(str(tmp_path / "e"))) == []
-    (tmp_path / "e/data/im 0.tif").write_text("x")
-    assert [each.kind for each in service().check_experiment(str(tmp_path / "e"))] == ["checksum"]
-    local.annotate_data(dataset, {dataset.uris[0].md_uri: {"Q": "1"}})
-    assert ask(service(), dataset, "P=7") == []
-    for number, item in enumerate(dataset.uris, 1):
-        in_place(Path(item.md_uri))
-        assert len(ask(service(), dataset, "P=7")) == number
-    listing = json.loads(Path(dataset.md_uri).read_text())
-    listing["urls"].reverse()
-    Path(dataset.md_uri).write_text(json.dumps(listing, indent=4))
-    assert ask(service(), dataset, "") == [item.uuid for item in reversed(dataset.uris)]
 
 
 @pytest.mark.parametrize("table", ["body", "pair", "value", "doc"])

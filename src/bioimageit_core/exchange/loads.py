@@ -38,9 +38,8 @@ class Fetched:
             yield self
             return
         with tempfile.TemporaryDirectory(prefix="bioimageit-") as room:
-            place = os.path.join(room, os.path.basename(self.path.rstrip("/")))
-            copy = shutil.copytree if os.path.isdir(self.path) else shutil.copyfile
-            yield replace(self, path=str(copy(self.path, place)), is_copy=True)
+            place = os.path.join(room, os.path.basename(self.path))  # directories are never left where they are
+            yield replace(self, path=shutil.copyfile(self.path, place), is_copy=True)
 
 
 def loads(
