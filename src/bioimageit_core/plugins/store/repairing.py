@@ -81,11 +81,11 @@ class Repairer:
         directory = parent(md_uri)
         document = next(name for name in (RAW_DATASET, PROCESSED_DATASET) if self._files.exists(join(directory, name)))
         uuid, dataset = self._documents.load(md_uri).get("uuid", ""), join(directory, document)
-        known = next((item for item in self._listings.read(dataset).uris if item.uuid == uuid), None)
-        if known is None:
-            listing = self._listings.open(dataset)
+        listing = self._listings.open(dataset)
+        if uuid not in listing.uuids:  # the usual case, for which no list is read: it may be long, and orphans many
             self._listings.add(listing, [Container(md_uri, uuid)], [name_of(md_uri)])
             return f"listed {md_uri}"
+        known = next(item for item in self._listings.read(dataset).uris if item.uuid == uuid)
         if self._files.exists(known.md_uri):
             return self._discard_copy(md_uri, known.md_uri)
         self._listings.flush(dataset)
