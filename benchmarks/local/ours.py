@@ -19,11 +19,15 @@ KEYS = ["Population", "Well"]
 
 
 def request(workspace: str, *, durable: bool = False) -> Request:
+    """Connect without a lookout: a first query is to look at every document, as on a machine that has just started."""
     config = Path(workspace) / ".config.json"
     if not config.exists():
         config.parent.mkdir(parents=True, exist_ok=True)
         metadata = {"service": "LOCAL", "durable": durable}
-        config.write_text(json.dumps({"user": {"name": "ada"}, "workspace": workspace, "metadata": metadata}))
+        settings = {"user": {"name": "ada"}, "workspace": workspace, "metadata": metadata}
+        config.with_name(".config-lookout.json").write_text(json.dumps(settings))
+        metadata["lookout"] = False
+        config.write_text(json.dumps(settings))
     return Request(str(config), debug=False, log=False)
 
 
@@ -178,10 +182,10 @@ def first_page(clock: Clock, workspace: str) -> None:
             process.stdout.close()
 
 
-def command(clock: Clock, workspace: str, *arguments: str) -> None:
-    """Run the command as a whole process."""
+def command(clock: Clock, workspace: str, config: str, *arguments: str) -> None:
+    """Run the command as a whole process, with a configuration of the workspace."""
     request(workspace)
     program = os.path.join(os.path.dirname(sys.executable), "bioimageit")
-    argv = [program, "--config", f"{workspace}/.config.json", *arguments]
+    argv = [program, "--config", f"{workspace}/{config}", *arguments]
     with clock:
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env=_installed())

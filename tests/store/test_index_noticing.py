@@ -112,16 +112,16 @@ def put_an_older_index_back(root: Path, ask: Callable[[], object]) -> None:
     index.write_bytes(older)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        replace_the_experiment,
-        replace_what_a_link_leads_to,
-        change_behind_a_link,
-        change_by_another_name,
-        put_an_older_index_back,
-    ],
-)
+CHANGES = [
+    replace_the_experiment,
+    replace_what_a_link_leads_to,
+    change_behind_a_link,
+    change_by_another_name,
+    put_an_older_index_back,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_the_system_tells_nothing_of_is_noticed_too(tmp_path: Path, change: Callable[..., None]) -> None:
     local, _, dataset = make_experiment(tmp_path, [{"P": "0"} for _ in range(4)])
     time.sleep(0.05)  # until no document is so new that it is read again anyway

@@ -22,12 +22,12 @@ def made() -> RawData:
 
 
 def hit(seen: list[str] | None = None) -> RawData:
-    def read(file: str, content: bytes) -> RawData:
+    def read(said: bytes) -> RawData:
         if seen is not None:
-            seen.append(file)
+            seen.append(said.decode())
         return made()
 
-    return unread(UnreadRawData, read, ("a.md.json", b""))
+    return unread(UnreadRawData, read, [(b"a.md.json",)])[0]
 
 
 def test_nothing_is_read_before_a_look_and_once_after() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,6 +170,8 @@ class ImageRequests(Services):
         download = getattr(self.data_service, "download_data", None)
         if download is None:
             raise UnsupportedError(self._name_of_service("metadata"), f"give a local copy of {data.name!r}")
+        import tempfile
+
         folder = tempfile.mkdtemp(prefix="bioimageit-")
         try:
             given = str(download(data.md_uri, folder) or "")

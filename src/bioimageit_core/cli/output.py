@@ -58,16 +58,18 @@ def show_table(
         console(None if sys.stdout.isatty() else max(width, 80)).print(_table(columns, texts, title))
         return
     if not sys.stdout.isatty():
-        for row in itertools.chain([columns], rows):
-            typer.echo("\t".join(" ".join(cell(value).split("\n")) for value in row))
+        lines = ("\t".join(" ".join(cell(value).split("\n")) for value in row) for row in rows)
+        typer.echo("\t".join(columns))
+        while chunk := list(itertools.islice(lines, _CHUNK)):
+            typer.echo("\n".join(chunk))
         return
     screen = console()
-    lines = iter(rows)
-    first = list(itertools.islice(lines, _CHUNK))
+    left = iter(rows)
+    first = list(itertools.islice(left, _CHUNK))
     if len(first) < max(screen.height - 6, 5) and len(first) < _CHUNK:
         screen.print(_table(columns, first, title))
     else:
-        show_pages(_pages(screen, columns, first, lines, title or f"{count or ''}"))
+        show_pages(_pages(screen, columns, first, left, title or f"{count or ''}"))
 
 
 def cell(value: Any) -> str:

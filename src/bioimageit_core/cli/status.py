@@ -99,6 +99,8 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[2Jb")
     'a?[2Jb'
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "?" for c in text)
 
 

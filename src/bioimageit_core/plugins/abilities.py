@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from bioimageit_core.containers import Container, Data, Dataset, ProcessedData, Run, Tool
-from bioimageit_core.core.command import Command, CommandStatus, Finished
-from bioimageit_core.plugins.changes import HistoryPage, TrashEntry, Undone
-from bioimageit_core.plugins.pages import DataPage
+if TYPE_CHECKING:
+    from bioimageit_core.containers import Container, Data, Dataset, ProcessedData, Run, Tool
+    from bioimageit_core.core.command import Command, CommandStatus, Finished
+    from bioimageit_core.plugins.changes import HistoryPage, TrashEntry, Undone
+    from bioimageit_core.plugins.pages import DataPage
 
 __all__ = [
     "AnnotatesData",

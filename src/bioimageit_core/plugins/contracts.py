@@ -9,20 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bioimageit_core.containers import (
-    Dataset,
-    Experiment,
-    Pipeline,
-    ProcessedData,
-    RawData,
-    Run,
-    Tool,
-    ToolIndexContainer,
-    ToolsCategoryContainer,
-)
-from bioimageit_core.core.observer import Observer
 from bioimageit_core.plugins.abilities import (
     AnnotatesData,
     ChecksExperiments,
@@ -44,6 +32,20 @@ from bioimageit_core.plugins.abilities import (
     UpdatesRun,
     ViewsData,
 )
+
+if TYPE_CHECKING:
+    from bioimageit_core.containers import (
+        Dataset,
+        Experiment,
+        Pipeline,
+        ProcessedData,
+        RawData,
+        Run,
+        Tool,
+        ToolIndexContainer,
+        ToolsCategoryContainer,
+    )
+    from bioimageit_core.core.observer import Observer
 
 __all__ = [
     "AnnotatesData",

@@ -6,6 +6,7 @@ from typing import Any
 
 from bioimageit_core.core import paths
 from bioimageit_core.plugins.store.local_files import LocalFiles
+from bioimageit_core.plugins.store.lookout import Lookout
 from bioimageit_core.plugins.store.querying import IndexedQueries
 from bioimageit_core.plugins.store.service import Store
 
@@ -21,7 +22,13 @@ class LocalMetadataServiceBuilder:
         self._instance: LocalMetadataService | None = None
 
     def __call__(
-        self, *, import_mode: str = "copy", trusted_dirs: Any = (), durable: bool = True, **_ignored: Any
+        self,
+        *,
+        import_mode: str = "copy",
+        trusted_dirs: Any = (),
+        durable: bool = True,
+        lookout: bool = True,
+        **_ignored: Any,
     ) -> LocalMetadataService:
         """Return the service.
 
@@ -33,17 +40,24 @@ class LocalMetadataServiceBuilder:
             Directories that documents may point into although they lie outside their experiment.
         durable
             Wait until what is written is on the disk.
+        lookout
+            Let a process listen, between commands, to what is changed in datasets of ten thousand images and more.
         """
         if not self._instance:
-            self._instance = LocalMetadataService(import_mode=import_mode, trusted_dirs=trusted_dirs, durable=durable)
+            self._instance = LocalMetadataService(
+                import_mode=import_mode, trusted_dirs=trusted_dirs, durable=durable, lookout=lookout
+            )
         return self._instance
 
 
 class LocalMetadataService(IndexedQueries, Store):
     """Experiments in folders of this machine, as JSON documents that other software reads too."""
 
-    def __init__(self, *, import_mode: str = "copy", trusted_dirs: Any = (), durable: bool = True) -> None:
-        super().__init__(LocalFiles(durable), import_mode=import_mode, trusted_dirs=trusted_dirs)
+    def __init__(
+        self, *, import_mode: str = "copy", trusted_dirs: Any = (), durable: bool = True, lookout: bool = False
+    ) -> None:
+        files = LocalFiles(durable)
+        super().__init__(files, import_mode=import_mode, trusted_dirs=trusted_dirs, lookout=Lookout(lookout))
 
     @staticmethod
     def relative_path(file: str, reference_file: str) -> str:

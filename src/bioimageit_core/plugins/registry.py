@@ -159,7 +159,7 @@ class ServiceRegistry:
             raise PluginError(f"{what} is broken: {loaded.reason}") from loaded.error
         builder = loaded[1]
         # a builder returns always the same instance: another configuration needs another builder
-        key = (id(builder), _digest(config))
+        key = (id(builder), _as_text(config))
         if key not in self._builders:
             made = attempt(builder) if isinstance(builder, type) else builder
             if isinstance(made, Broken):
@@ -293,7 +293,5 @@ def _registries() -> dict[str, ServiceRegistry]:
     return {registry.kind: registry for registry in (metadataServices, runnerServices, toolsServices)}
 
 
-def _digest(config: Mapping[str, Any]) -> str:
-    import hashlib
-
-    return hashlib.sha256(json.dumps(config, sort_keys=True, default=repr).encode()).hexdigest()
+def _as_text(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, sort_keys=True, default=repr)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bioimageit_core.containers import Experiment
 from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.core.paths import join, name_of, parent
-from bioimageit_core.plugins.changes import TrashEntry
 from bioimageit_core.plugins.store.base import StoreBase, told
-from bioimageit_core.plugins.store.bin import Content
 from bioimageit_core.plugins.store.layout import EXPERIMENT, Layout
-from bioimageit_core.plugins.store.trash import Trash
+
+if TYPE_CHECKING:
+    from bioimageit_core.plugins.changes import TrashEntry
+    from bioimageit_core.plugins.store.trash import Trash
 
 __all__ = ["DeletingStore"]
 
@@ -27,6 +29,8 @@ class DeletingStore(StoreBase):
             return self._trash(layout).delete(list(map(absolute, data)), list(map(absolute, datasets)), what)
 
     def delete_experiment(self, md_uri: str) -> TrashEntry:
+        from bioimageit_core.plugins.store.bin import Content
+
         layout = Layout.of_experiment(self.files.absolute(md_uri))
         workspace, folder = Layout(parent(layout.root)), name_of(layout.root)
         with self.files.lock(workspace.ours):
@@ -67,6 +71,8 @@ class DeletingStore(StoreBase):
             return [entry.described() for entry in self._trash(layout).finish()]
 
     def _trash(self, layout: Layout) -> Trash:
+        from bioimageit_core.plugins.store.trash import Trash  # what only some commands need
+
         return Trash(self.documents, self.listings, self.journal, layout)
 
     def _owner(self, uri: str) -> Layout:

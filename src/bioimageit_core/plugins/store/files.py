@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 __all__ = ["MODES", "Changed", "Entry", "Files", "Incoming", "Progress", "Stored", "Write"]
 
@@ -21,8 +22,7 @@ class Changed(OSError):  # noqa: N818 - a fact that its caller answers
     """A file is not what it was when it was read: somebody else wrote it meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What a directory says of one of its entries; a directory has size 0."""
 
     name: str
@@ -30,8 +30,7 @@ class Entry:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """Content: its size in bytes and its SHA-256 in hex.
 
     A directory is known by the digest of its sorted ``<sha256>  <relative path>`` lines.
@@ -41,8 +40,7 @@ class Stored:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """A local source that was read once and can be placed; `path` is what `place` moves or uploads."""
 
     path: str
@@ -52,8 +50,7 @@ class Incoming:
     """The directory that `staging` made for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """A file that is to be replaced, if it still has the version `expected`."""
 
     uri: str

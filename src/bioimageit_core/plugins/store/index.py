@@ -27,6 +27,7 @@ from bioimageit_core.plugins.store.index_file import connect, forget
 from bioimageit_core.plugins.store.index_rows import Row, Rows, Sum, total_of
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.listing import Listings
+from bioimageit_core.plugins.store.lookout import Lookout
 from bioimageit_core.plugins.store.watch import Watch
 
 __all__ = ["Index"]
@@ -35,16 +36,21 @@ logger = logging.getLogger(__name__)
 
 _Found: TypeAlias = list[tuple[str, Signature]]
 _AT_ONCE = 1000  # documents whose rows are made before they are written
+_MANY = 10_000  # documents of a folder that are worth a process which listens when we have ended
 
 
 class Index:
     """The index of the experiment of `layout`; not for use by several threads at once."""
 
-    def __init__(self, documents: Documents, listings: Listings, layout: Layout) -> None:
+    def __init__(
+        self, documents: Documents, listings: Listings, layout: Layout, lookout: Lookout | None = None
+    ) -> None:
+        self._lookout = lookout or Lookout(is_wanted=False)
         self._documents = documents
         self._listings = listings
         self._layout = layout
         self._watches: dict[str, Watch] = {}
+        self._deaf: set[str] = set()  # folders of which the system does not tell everything
         self._seen: dict[str, str] = {}  # what the sum over a folder was when it was heard of last
         self._rows = Rows(self._open())
 
@@ -113,13 +119,17 @@ class Index:
     def _refresh_folder(self, folder: str) -> tuple[int, bool]:
         """Bring one folder up to date; return its number and whether what comes from what is to be traced."""
         directory = join(self._layout.root, folder)
-        row = self.database.execute("SELECT id, seen, listed FROM dataset WHERE folder = ?", (folder,)).fetchone()
+        query = "SELECT id, seen, listed, heard FROM dataset WHERE folder = ?"
+        row = self.database.execute(query, (folder,)).fetchone()
         watch = self._watches.get(folder)
         if watch is None:  # watching begins before looking, so that nothing falls between
             watch = self._watches[folder] = Watch(directory)
         names = watch.changes() if row else None
         if row and row[1] != self._seen.get(folder, row[1]):  # by another process; or it is an older file's
             self._rows, names = Rows(self.database), None
+        mark = row[3] if row else ""
+        if names is None and row and Sum(row[1]).number >= _MANY:
+            mark, names = self._lookout.touched(directory, mark)
         if names is not None and not names:
             return int(row[0]), False
         self._begin()
@@ -129,8 +139,9 @@ class Index:
         is_gone = self._rows.remove(dataset, gone, total)
         is_untraced = self._read(dataset, directory, now, total) or is_gone
         self._seen[folder] = str(total)
-        if now or is_gone:
-            self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), dataset))
+        seen = (str(total), "" if folder in self._deaf else mark)
+        if seen != (row[1], row[3]):
+            self.database.execute("UPDATE dataset SET seen = ?, heard = ? WHERE id = ?", (*seen, dataset))
         self._order(dataset, directory, "" if is_gone or (now and self._rows.has_unplaced(dataset)) else row[2])
         return dataset, is_untraced
 
@@ -138,9 +149,9 @@ class Index:
         if not self.database.in_transaction:
             self.database.execute("BEGIN IMMEDIATE")
 
-    def _new(self, folder: str) -> tuple[int, str, str]:
-        insert = "INSERT INTO dataset (folder, seen, listed) VALUES (?, '', '')"
-        return int(self.database.execute(insert, (folder,)).lastrowid or 0), "", ""
+    def _new(self, folder: str) -> tuple[int, str, str, str]:
+        insert = "INSERT INTO dataset (folder, seen, listed, heard) VALUES (?, '', '', '')"
+        return int(self.database.execute(insert, (folder,)).lastrowid or 0), "", "", ""
 
     def _look(self, dataset: int, directory: str, total: Sum) -> tuple[_Found, Iterable[str]]:
         """Look at every document of a folder; return those that are not as they were, and those that are gone."""
@@ -181,6 +192,7 @@ class Index:
     def _hear_nothing_of(self, directory: str) -> None:
         """Look at a folder each time: of a document changed by way of a name elsewhere, the system tells nothing."""
         self._watches[name_of(directory)].miss()
+        self._deaf.add(name_of(directory))
 
     def _read(self, dataset: int, directory: str, items: _Found, total: Sum) -> bool:
         rows = (self._row(join(directory, name), name, signature) for name, signature in items)
@@ -334,25 +346,25 @@ class Index:
         query = "SELECT file FROM doc INDEXED BY doc_bad WHERE dataset = ? AND bad AND position IS NOT NULL"
         return [file for (file,) in self.database.execute(query, (dataset,))]
 
-    def bodies(self, source: str, where: str, parameters: list[Any]) -> list[tuple[str, bytes]]:
-        """Return the file name and content of the documents that a condition selects, in their order.
+    def bodies(self, source: str, where: str, parameters: list[Any]) -> list[tuple[bytes]]:
+        """Return the documents that a condition selects, in their order; `file_and_content` reads one.
 
         They are ``d`` in `source`, the tables, and in `where`; the parameters are those of both.
         """
-        query = f"SELECT d.file, b.content FROM {source} JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
+        query = f"SELECT b.said FROM {source} JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
         return self.database.execute(query, parameters).fetchall()
 
     def page(
         self, source: str, where: str, parameters: list[Any], after: int, limit: int, offset: int = 0
-    ) -> list[tuple[int, str, bytes]]:
-        """Give place, file name and content of at most `limit` of these documents.
+    ) -> list[tuple[int, bytes]]:
+        """Give the places of at most `limit` of these documents, and them.
 
         Those are meant that follow the place `after`, without the first `offset` of them.
         """
         # what is skipped is counted before contents are looked up
-        found = f"SELECT d.id, d.position, d.file FROM {source} WHERE {where} AND d.position > ?"
+        found = f"SELECT d.id, d.position FROM {source} WHERE {where} AND d.position > ?"
         found += " ORDER BY d.position LIMIT ? OFFSET ?"
-        query = f"SELECT f.position, f.file, b.content FROM ({found}) f JOIN body b ON b.doc = f.id ORDER BY f.position"
+        query = f"SELECT f.position, b.said FROM ({found}) f JOIN body b ON b.doc = f.id ORDER BY f.position"
         return self.database.execute(query, (*parameters, after, limit, offset)).fetchall()
 
     def count(self, source: str, where: str, parameters: list[Any]) -> int:

@@ -20,8 +20,9 @@ from bioimageit_core.plugins.store.base import told
 from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.forms import Written
 from bioimageit_core.plugins.store.index import Index
-from bioimageit_core.plugins.store.index_rows import Row, speakable
+from bioimageit_core.plugins.store.index_rows import Row, file_and_content, speakable
 from bioimageit_core.plugins.store.layout import Layout
+from bioimageit_core.plugins.store.lookout import Lookout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
 from bioimageit_core.plugins.store.search import Condition, condition
 from bioimageit_core.plugins.store.unread import UnreadProcessedData, UnreadRawData, unread
@@ -53,8 +54,17 @@ class _Selection:
 class IndexedQueries(RawDataStore):
     """Answer queries without reading every document."""
 
-    def __init__(self, files: Files, *, import_mode: str = "copy", trusted_dirs: Any = (), who: str = "") -> None:
+    def __init__(
+        self,
+        files: Files,
+        *,
+        import_mode: str = "copy",
+        trusted_dirs: Any = (),
+        who: str = "",
+        lookout: Lookout | None = None,
+    ) -> None:
         super().__init__(files, import_mode=import_mode, trusted_dirs=trusted_dirs, who=who)
+        self._lookout = lookout
         self._indexes: OrderedDict[str, Index] = OrderedDict()
         self._asking = threading.RLock()
 
@@ -70,14 +80,14 @@ class IndexedQueries(RawDataStore):
         """
         selection, found = self._ask(dataset, query, origin_output_name, lambda of: of.index.bodies(*of.tables))
 
-        def read(file: str, content: bytes) -> Data:
-            return self._parsed(selection, file, content)
+        def read(said: bytes) -> Data:
+            return self._parsed(selection, said)
 
         kind = UnreadRawData if selection.is_raw else UnreadProcessedData
         found.reverse()
         while found:
             with paused_collector():
-                some = [unread(kind, read, row) for row in reversed(found[-_AT_ONCE:])]
+                some = unread(kind, read, found[: -_AT_ONCE - 1 : -1])
             del found[-_AT_ONCE:]  # what is given is let go
             yield from some
 
@@ -101,12 +111,12 @@ class IndexedQueries(RawDataStore):
         """
         after = _place(cursor)
 
-        def take(of: _Selection) -> tuple[int | None, list[tuple[int, str, bytes]]]:
+        def take(of: _Selection) -> tuple[int | None, list[tuple[int, bytes]]]:
             total = None if cursor or offset else of.index.count(*of.tables)
             return total, of.index.page(*of.tables, after, limit + 1, offset)
 
         selection, (total, found) = self._ask(dataset, query, origin_output_name, take)
-        data = [self._parsed(selection, file, content) for _, file, content in found[:limit]]
+        data = [self._parsed(selection, said) for _, said in found[:limit]]
         return DataPage(data, str(found[limit - 1][0]) if len(found) > limit else "", total)
 
     def list_values(self, dataset: Container, key: str, prefix: str = "", limit: int = 100) -> list[str]:
@@ -156,7 +166,8 @@ class IndexedQueries(RawDataStore):
         found = condition(index, number, parsed, speakable(output), list(map(speakable, keys)))
         return _Selection(index, parent(md_uri), is_raw, keys, found)
 
-    def _parsed(self, selection: _Selection, file: str, content: bytes) -> Data:
+    def _parsed(self, selection: _Selection, said: bytes) -> Data:
+        file, content = file_and_content(said)
         data = self.documents.parse_data(content, f"{selection.directory}/{file}")
         return self.documents.fill(data, selection.keys) if isinstance(data, RawData) else data
 
@@ -189,7 +200,8 @@ class IndexedQueries(RawDataStore):
                 index.take_annotations(changed)
 
     def _index(self, layout: Layout) -> Index:
-        index = self._indexes.pop(layout.root, None) or Index(self.documents, self.listings, layout)
+        index = self._indexes.pop(layout.root, None)
+        index = index or Index(self.documents, self.listings, layout, self._lookout)
         self._indexes[layout.root] = index
         while len(self._indexes) > _OPEN:
             self._indexes.popitem(last=False)[1].close()

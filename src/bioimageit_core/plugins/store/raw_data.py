@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.containers import Container, Experiment, RawData
 from bioimageit_core.core.exceptions import (
@@ -23,10 +23,12 @@ from bioimageit_core.core.utils import format_date
 from bioimageit_core.plugins.store.annotations import Annotated, annotate
 from bioimageit_core.plugins.store.base import StoreBase, told
 from bioimageit_core.plugins.store.forms import Written
-from bioimageit_core.plugins.store.importing import Importer
 from bioimageit_core.plugins.store.journal import new_change, now
 from bioimageit_core.plugins.store.layout import Layout
 from bioimageit_core.plugins.store.sources import Source, SourceError, check_modes, is_zarr, sources_in
+
+if TYPE_CHECKING:
+    from bioimageit_core.plugins.store.importing import Importer
 
 __all__ = ["RawDataStore"]
 
@@ -74,6 +76,8 @@ class RawDataStore(StoreBase):
         return self.get_raw_data(data.md_uri)
 
     def _importer(self, experiment: Experiment) -> Importer:
+        from bioimageit_core.plugins.store.importing import Importer  # what only some commands need
+
         layout = Layout.of_experiment(experiment.md_uri)
         dataset = experiment.raw_dataset.url or layout.raw_dataset
         return Importer(self.documents, self.listings, self.journal, layout, dataset)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.containers import (
     Container,
@@ -17,6 +18,7 @@ from bioimageit_core.containers import (
     RawData,
     Run,
 )
+from bioimageit_core.core.collector import paused_collector
 from bioimageit_core.core.exceptions import (
     ConflictError,
     DataServiceError,
@@ -27,17 +29,18 @@ from bioimageit_core.core.json_text import encode
 from bioimageit_core.core.paths import check_name, folded, is_within, join, name_of, parent, relative_path
 from bioimageit_core.core.records import Document
 from bioimageit_core.core.utils import format_date, generate_uuid
-from bioimageit_core.plugins.changes import HistoryPage, Undone
 from bioimageit_core.plugins.contracts import DataService, Finding
 from bioimageit_core.plugins.store.base import told
 from bioimageit_core.plugins.store.deleting import DeletingStore
 from bioimageit_core.plugins.store.documents import REFERENCE, guarded
-from bioimageit_core.plugins.store.files import Files, Stored
-from bioimageit_core.plugins.store.history import History
+from bioimageit_core.plugins.store.files import Stored
 from bioimageit_core.plugins.store.layout import DATA, EXPERIMENT, OURS, PROCESSED_DATASET, Layout
 from bioimageit_core.plugins.store.raw_data import RawDataStore
-from bioimageit_core.plugins.store.receiving import Receiver
-from bioimageit_core.plugins.store.results import Results
+
+if TYPE_CHECKING:
+    from bioimageit_core.plugins.changes import HistoryPage, Undone
+    from bioimageit_core.plugins.store.history import History
+    from bioimageit_core.plugins.store.results import Results
 
 __all__ = ["Store"]
 
@@ -46,10 +49,19 @@ __all__ = ["Store"]
 class Store(RawDataStore, DeletingStore, DataService):
     """Experiments on a filesystem, with all that the contract of a data service asks for."""
 
-    def __init__(self, files: Files, *, import_mode: str = "copy", trusted_dirs: Any = (), who: str = "") -> None:
-        super().__init__(files, import_mode=import_mode, trusted_dirs=trusted_dirs, who=who)
-        self._results = Results(self.documents, self.listings, self.journal)
-        self._history = History(self.documents, self.journal)
+    # what only some commands need is loaded when it is used
+
+    @functools.cached_property
+    def _results(self) -> Results:
+        from bioimageit_core.plugins.store.results import Results
+
+        return Results(self.documents, self.listings, self.journal)
+
+    @functools.cached_property
+    def _history(self) -> History:
+        from bioimageit_core.plugins.store.history import History
+
+        return History(self.documents, self.journal)
 
     # Experiments
 
@@ -105,16 +117,17 @@ class Store(RawDataStore, DeletingStore, DataService):
         except OSError as error:
             raise guarded(error, "read the workspace") from error
         found, below = [], join(workspace, "")
-        for name in names:
-            try:
-                experiment = self.documents.read(Experiment, f"{below}{name}/{EXPERIMENT}")
-            except NotFoundError:
-                continue
-            except DataServiceError as error:  # one that cannot be read hides no other
-                md_uri = join(workspace, name, EXPERIMENT)
-                found.append({"md_uri": md_uri, "info": Experiment(md_uri, name=name), "error": str(error)})
-                continue
-            found.append({"md_uri": experiment.md_uri, "info": experiment})
+        with paused_collector():
+            for name in names:
+                try:
+                    experiment = self.documents.read(Experiment, f"{below}{name}/{EXPERIMENT}")
+                except NotFoundError:
+                    continue
+                except DataServiceError as error:  # one that cannot be read hides no other
+                    md_uri = join(workspace, name, EXPERIMENT)
+                    found.append({"md_uri": md_uri, "info": Experiment(md_uri, name=name), "error": str(error)})
+                    continue
+                found.append({"md_uri": experiment.md_uri, "info": experiment})
         return found
 
     # Processed data, datasets and runs
@@ -192,6 +205,8 @@ class Store(RawDataStore, DeletingStore, DataService):
 
     def receive_data(self, dataset: Container, data: Sequence[Data]) -> list[Data]:
         """Store data of another home as they are; see `bioimageit_core.plugins.abilities.ReceivesData`."""
+        from bioimageit_core.plugins.store.receiving import Receiver
+
         mine: list[Any] = [copy.copy(each) for each in data]
         for each in mine:
             self.formats.get(each.format)

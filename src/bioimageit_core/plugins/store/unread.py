@@ -7,15 +7,16 @@ class, too.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from bioimageit_core.containers import ProcessedData, RawData
 
 __all__ = ["UnreadProcessedData", "UnreadRawData", "unread"]
 
-Read: TypeAlias = Callable[[str, bytes], Any]
-"""Makes the container of a document, given its file name and its content."""
+Read: TypeAlias = Callable[[bytes], Any]
+"""Makes the container of a document, as the index holds it."""
 
 
 class _Field:
@@ -72,10 +73,11 @@ for _class in (UnreadRawData, UnreadProcessedData):
         setattr(_class, _each.name, _field)
 
 
-def unread(kind: type[Any], read: Read, row: tuple[str, bytes]) -> Any:
-    """Return the data that `read` makes of the file name and content of a document, before it does."""
-    data = _new(kind)
-    _set(data, "_unread", (read, row))  # an instance whose __dict__ was never asked for is half as dear
+def unread(kind: type[Any], read: Read, rows: Sequence[tuple[bytes]]) -> list[Any]:
+    """Return the data that `read` makes of what an index holds of documents, before it does."""
+    data = list(map(_new, itertools.repeat(kind, len(rows))))
+    for each, row in zip(data, rows, strict=True):
+        _set(each, "_unread", (read, row))  # an instance whose __dict__ was never asked for is half as dear
     return data
 
 

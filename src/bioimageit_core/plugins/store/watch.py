@@ -30,6 +30,16 @@ class Watch:
         self._known = False
         self._begin()
 
+    @property
+    def is_listening(self) -> bool:
+        """Say whether the system tells of changes there."""
+        return self._ear is not None and self._number >= 0
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """What tells the directory that is listened to from any other: its device and inode."""
+        return self._place
+
     def _begin(self) -> None:
         self.close()
         self._place = _place_of(self._path)  # before it is listened to: should it be replaced between, that shows
@@ -41,7 +51,7 @@ class Watch:
         if self._place != _place_of(self._path):  # a folder above it was replaced, of which nobody tells
             self._begin()
             return None
-        if self._ear is None or self._number < 0 or self._ear.process != os.getpid():
+        if self._ear is None or not self.is_listening or self._ear.process != os.getpid():
             return None
         names = self._ear.heard(self._number)
         known, self._known = self._known, True
