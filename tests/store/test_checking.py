@@ -6,7 +6,10 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import pytest
 
 from bioimageit_core.containers import Container, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import NotFoundError
-from bioimageit_core.plugins.store import disk, local_files
+from bioimageit_core.plugins.store import checking, disk, local_files
+from bioimageit_core.plugins.store.checked import as_text
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_bit_rot_is_found_by_the_first_check_and_by_a_full_one(data: list[RawDat
     rot(data[0].uri, b"C")
     with sqlite3.connect(Path(data[0].uri).parents[1] / ".bioimageit" / "checked.sqlite") as record:
         # a failing disk does not change the time of a change, as writing here did
-        now = json.dumps(disk.signature_of(os.stat(data[0].uri)))
+        now = as_text(disk.signature_of(os.stat(data[0].uri)))
         record.execute("UPDATE checked SET signature = ? WHERE path = ?", (now, data[0].uri))
     record.close()
     assert found() == []
@@ -351,3 +355,23 @@ def test_an_experiment_that_is_not_there(home: Any, experiment: Experiment) -> N
         list(home.make().check_experiment(experiment.md_uri.replace("my", "no")))
     with pytest.raises(NotFoundError):
         list(home.make().repair_experiment(experiment.md_uri.replace("my", "no")))
+
+
+def test_threads_are_used_where_one_would_wait_and_for_large_files(
+    data: list[RawData], found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        assert set(checking._each(pool, lambda _: threading.get_ident(), list(range(100)))) == {threading.get_ident()}
+        slow = checking._each(pool, lambda number: (time.sleep(0.002), number, threading.get_ident()), list(range(200)))
+    assert [number for _, number, _ in slow] == list(range(200))
+    assert len({who for _, _, who in slow}) == 3
+    readers: set[int] = set()
+    original = local_files.digest_path
+    monkeypatch.setattr(local_files, "digest_path", lambda path: readers.add(threading.get_ident()) or original(path))
+    assert found(full=True) == []
+    assert readers == {threading.get_ident()}
+    readers.clear()
+    monkeypatch.setattr(checking, "_LARGE", 1)
+    assert found(full=True) == []
+    assert threading.get_ident() not in readers
+    assert readers

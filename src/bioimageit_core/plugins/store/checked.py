@@ -7,7 +7,6 @@ everything is read.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import threading
@@ -75,4 +74,4 @@ class Checked:
 
 def as_text(signature: object) -> str:
     """Return a signature as it is kept; ``''`` where there is none."""
-    return "" if signature is None else json.dumps(signature)
+    return "" if signature is None else str(signature)

@@ -7,9 +7,12 @@ import hashlib
 import itertools
 import json
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bioimageit_core.containers import Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core.exceptions import BioImageITError, NotFoundError
@@ -30,8 +33,12 @@ from bioimageit_core.plugins.store.trash import Trash
 __all__ = ["Checker"]
 
 Progress = Callable[[int, int], None]
-_BATCH = 512  # documents that are held at a time
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_BATCH = 256  # documents that are held at a time
 _SHARE = 32  # of them that a thread takes at a time
+_PROBE = 4  # by which it is seen whether threads help
+_LARGE = 1024 * 1024  # bytes of a file to read which takes far longer than to hand it to a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +173,11 @@ class Checker:
         documents = iter(folder.documents)
         while batch := list(itertools.islice(documents, _BATCH)):
             held: list[tuple[str, str, str]] = []
-            shares = [batch[start : start + _SHARE] for start in range(0, len(batch), _SHARE)]
-            for share in pool.map(functools.partial(self._look_at, folder, checked, content), shares):
-                for seen in share:
-                    counter.count()
-                    described |= seen.describes
-                    held += seen.held
-                    yield from seen.findings
+            for seen in self._look_at(folder, pool, checked, content, batch):
+                counter.count()
+                described |= seen.describes
+                held += seen.held
+                yield from seen.findings
             checked.remember(held)
         for md_uri, uuids in folder.twice.items():
             why = f"listed {len(uuids)} times in {name_of(folder.md_uri)}, as {', '.join(uuids)}"
@@ -185,20 +190,34 @@ class Checker:
                 uri = join(parent(folder.md_uri), name)
                 yield Finding("orphan file", uri, "no document describes it", repairable=True)
 
-    def _look_at(self, folder: _Folder, checked: Checked, content: bool, share: list[str]) -> list[_Seen]:
+    def _look_at(
+        self, folder: _Folder, pool: ThreadPoolExecutor, checked: Checked, content: bool, batch: list[str]
+    ) -> Iterator[_Seen]:
         """Look at some documents and their files; what a check knows of them is asked for in one go."""
-        looked = [self._look(folder, md_uri) for md_uri in share]
+        looked = _each(pool, functools.partial(self._look, folder), batch)
         known: dict[str, tuple[str, str]] = {}
         if content:
             known = checked.known([path for seen in looked if seen.data for path in (seen.data.md_uri, seen.data.uri)])
+        compare = functools.partial(self._compare, known, content)
+        large = {id(seen): pool.submit(compare, seen) for seen in looked if content and self._is_large(seen)}
+        _each(pool, compare, [seen for seen in looked if id(seen) not in large])
         for seen in looked:
-            if seen.data is None:
-                continue
+            if begun := large.get(id(seen)):
+                begun.result()
+            yield seen
+
+    def _is_large(self, seen: _Seen) -> bool:
+        """Say whether a file is worth a thread of its own."""
+        known = self._sums.get(seen.data.uri, ()) if seen.data else ()
+        return bool(known) and known[-1].size >= _LARGE
+
+    def _compare(self, known: dict[str, tuple[str, str]], content: bool, seen: _Seen) -> None:
+        """Compare a document and its file with what is known of them; then the document is let go."""
+        if seen.data is not None:
             if content:
                 _compare_document(seen, seen.data.md_uri, known)
             self._look_at_file(seen, seen.data, known, content)
-            seen.said, seen.data = b"", None
-        return looked
+        seen.said, seen.data = b"", None
 
     def _look(self, folder: _Folder, md_uri: str) -> _Seen:
         """Read a document; of one that cannot be told to be a data's there is no more to say."""
@@ -247,18 +266,20 @@ class Checker:
         if isinstance(data, RawData) and isinstance(said, dict):
             right = (Stored(int(said["size"]), str(said["sha256"])),)
         try:
-            if not self._files.exists(data.uri):
-                why = f"described by {name_of(data.md_uri)}, and not there"
-                seen.findings.append(Finding("missing file", data.uri, why))
-                return
             if not right or not content:
+                if not self._files.exists(data.uri):
+                    raise FileNotFoundError
                 return
             signature = as_text(_lasting(self._files.content_signature(data.uri)))
             if signature and not self._full and known.get(data.uri) == (signature, right[-1].sha256):
                 return
             found = self._files.digest(data.uri)
         except OSError as error:
-            seen.findings.append(Finding("unreadable file", data.uri, error.strerror or str(error)))
+            if isinstance(error, FileNotFoundError) and not self._files.exists(data.uri):
+                why = f"described by {name_of(data.md_uri)}, and not there"
+                seen.findings.append(Finding("missing file", data.uri, why))
+            else:
+                seen.findings.append(Finding("unreadable file", data.uri, error.strerror or str(error)))
             return
         if found not in right:
             seen.findings.append(Finding("checksum", data.uri, self._changed(data.uri, found, right[-1])))
@@ -274,6 +295,28 @@ class Checker:
         if found.size != right.size:
             return f"has {found.size} bytes, had {right.size}"
         return f"its content changed: SHA-256 was {right.sha256[:12]}…"
+
+
+def _each(pool: ThreadPoolExecutor, work: Callable[[_A], _B], items: list[_A]) -> list[_B]:
+    """Do something with each of many small things: by several threads where one waits for the disk or the network.
+
+    Where everything is at hand, threads only take turns, and two take longer than one.
+    """
+    before = _waits()
+    done = [work(item) for item in items[:_PROBE]]
+    if _waits() - before < _PROBE / 2:
+        return [*done, *map(work, items[_PROBE:])]
+    shares = [items[start : start + _SHARE] for start in range(_PROBE, len(items), _SHARE)]
+    return [*done, *itertools.chain.from_iterable(pool.map(lambda share: list(map(work, share)), shares))]
+
+
+def _waits() -> float:
+    """Count how often this thread had to wait for something; where the system does not tell, in milliseconds."""
+    if sys.platform == "linux":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    return 1000 * (time.perf_counter() - time.thread_time())
 
 
 class _Counter:
