@@ -99,6 +99,7 @@ class Bench:
     def once(self, rounds: int) -> None:
         """Measure what does not depend on the number of images of one experiment."""
         self._growth()
+        self._history(min(map(int, self._measured)), max(rounds, 7))
         workspace = self._folder / "workspace"
         run("ours", "make_experiments", workspace, _EXPERIMENTS)
         listing = self._pairs(0, "experiments", max(rounds, 9), lambda _: (workspace,), lambda _: (workspace,))
@@ -137,6 +138,20 @@ class Bench:
         self._hold("first query at depth three / scans with stat", size, statistics.median(ratios), "<= 2")
         allowed = 0.010 + 2e-6 * asked["few"]
         self._hold("next query at depth three, few", size, asked["again"] / allowed, "<= 1")
+
+    def _history(self, size: int, rounds: int) -> None:
+        """Measure what it costs to keep who changed what: the same operations with it and without, in turns."""
+        home = self._folder / str(size)
+        sources = home / "sources"
+        for operation in ("import_dir", "annotate"):
+            ratios = []
+            for turn in range(rounds):
+                where = (home / f"untold{turn}", home / f"told{turn}")
+                given = [(sources, place) if operation == "import_dir" else (place,) for place in where]
+                without = run("ours", "without_history", operation, *given[0])
+                ratios.append(run("ours", operation, *given[1])["cpu"] / without["cpu"])
+            name = f"{operation}, processor time / without a history"
+            self._hold(name, size, statistics.median(ratios), "<= 1.1")
 
     def _growth(self) -> None:
         sizes = sorted(int(size) for size in self._measured if "import_dir" in self._measured[size])

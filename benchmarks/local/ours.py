@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from worker import Clock
 
 from bioimageit_core.api import Request
 from bioimageit_core.containers import Experiment, ProcessedData, Run
+from bioimageit_core.plugins.store.journal import Journal
 
 KEYS = ["Population", "Well"]
 
@@ -82,6 +84,16 @@ def query(clock: Clock, workspace: str, dataset: str = "data", key: str = "Well"
     clock.facts["all"] = len(req.query(experiment, dataset, ""))
     clock.facts["all_again"] = _best(lambda: req.query(experiment, dataset, ""))
     clock.facts["all_read"] = _best(lambda: [data.name for data in req.query(experiment, dataset, "")])
+
+
+def without_history(clock: Clock, operation: str, *arguments: str) -> None:
+    """Do something, and keep nothing of who did what when."""
+    with mock.patch.multiple(Journal, line=_nothing, content=_nothing, append=_nothing):
+        {"import_dir": import_dir, "annotate": annotate}[operation](clock, *arguments)
+
+
+def _nothing(*_: object, **__: object) -> bytes:
+    return b""
 
 
 def _best(operation: Any, times: int = 3) -> float:
