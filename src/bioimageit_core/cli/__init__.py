@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         What stands behind the command's name; by default that of this process.
     """
+    if arguments is None:  # a process of its own, in which what is loaded stays: the collector would look at it in vain
+        gc.set_threshold(50_000, 20, 20)
+
     from bioimageit_core.cli.app import make_app
 
     for stream in (sys.stdout, sys.stderr):
