@@ -212,6 +212,15 @@ def place(request: pytest.FixtureRequest) -> Place:
     return found
 
 
+@pytest.fixture(autouse=True)
+def forgetting(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no test work among what others left: queries of the double take as long as there are rows."""
+    yield
+    for name in {"place", "double_place", "routed_place"}.intersection(request.fixturenames):
+        if double := request.getfixturevalue(name).double:
+            double.command("forget")
+
+
 def make_service(place: Place, **config: Any) -> Any:
     from bioimageit_omero import OmeroMetadataServiceBuilder
 

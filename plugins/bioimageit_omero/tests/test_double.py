@@ -183,7 +183,7 @@ def test_only_what_is_fetched_is_loaded(gateway: Any, tree: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     "text", ["select", "select i from Nothing i", "select i.nothing from Image i", "select i from Image i where ("]
 )
-def test_a_wrong_query_is_refused(gateway: Any, text: str) -> None:
+def test_a_wrong_query_is_refused(gateway: Any, tree: dict[str, Any], text: str) -> None:  # among rows to look at
     import omero
 
     with pytest.raises(omero.QueryException):

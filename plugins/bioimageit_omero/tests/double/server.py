@@ -31,6 +31,7 @@ ENUMERATIONS = {
     "Immersion": ["Oil", "Water", "Air", "Other", "Unknown"],
     "Correction": ["PlanApo", "Other", "Unknown"],
 }
+_LASTING = {"ExperimenterGroup", "Experimenter", "GroupExperimenterMap", "Session", "Event", *ENUMERATIONS}
 ENUMERATIONS["AdminPrivilege"] = ["Chgrp", "Chown", "ModifyGroup", "ModifyUser", "Sudo", "WriteFile", "WriteOwned"]
 ENUMERATIONS["PixelsType"].append("double-complex")
 
@@ -84,6 +85,7 @@ class Server:
         self.adding = threading.RLock()
         self.manager = Manager(self)
         populate(self.store)
+        self._first = max(row.created for row in self.store.all("OriginalFile"))
         self.communicator = _communicator(directory)
         if is_behind_router:
             self.adapter = self.communicator.createObjectAdapterWithEndpoints("Double", "tcp -h 127.0.0.1")
@@ -109,6 +111,8 @@ class Server:
             self.faults.countdown, self.faults.has_fired = int(words[1]), False
         elif words[0] == "fired":
             return self.faults.has_fired
+        elif words[0] == "forget":
+            self.store.forget(_LASTING, self._first)
         elif words[0] == "disconnect":
             for factory in list(self.factories):
                 factory.destroy()

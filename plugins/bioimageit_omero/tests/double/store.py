@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,6 +197,14 @@ class Store:
     def _unindex(self, row: Row, name: str, target: Reference | None) -> None:
         if target is not None:
             self.referrers.get(target, {}).get((row.model.root, name), {}).pop(row.id, None)
+
+    def forget(self, but: Collection[str], event: int) -> None:
+        """Drop the rows made after an event, but for those of some classes; numbers are not given again."""
+        with self.lock:
+            for root, rows in self.rows.items():
+                if root not in but:
+                    for row in [row for row in rows.values() if row.created > event]:
+                        self._drop(row)
 
     # transactions
 
