@@ -41,8 +41,11 @@ def signac_query(clock: Clock, home: str) -> None:
 
 
 def _lamindb(home: str) -> None:
+    """Prepare for LaminDB; it would ask its hub about a database of this machine: nothing answers there."""
     os.makedirs(home, exist_ok=True)
     os.environ.update(LAMIN_SETTINGS_DIR=f"{home}.settings", HOME=f"{home}.home", LAMINDB_DISABLE_UPDATE_CHECK="1")
+    nowhere = "http://127.0.0.1:9"
+    os.environ.update(HTTP_PROXY=nowhere, HTTPS_PROXY=nowhere, http_proxy=nowhere, https_proxy=nowhere)
     os.makedirs(f"{home}.home", exist_ok=True)
     os.chdir(home)
 
@@ -52,6 +55,7 @@ def lamindb_import_dir(clock: Clock, sources: str, home: str) -> None:
     import lamindb_setup
 
     lamindb_setup.init(storage=f"{home}/store")
+    lamindb_setup.settings.instance._is_on_hub = False  # and ask again for each file
     import lamindb as ln
 
     with clock:
