@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from worker import Clock
 
@@ -88,6 +87,8 @@ def query(clock: Clock, workspace: str, dataset: str = "data", key: str = "Well"
 
 def without_history(clock: Clock, operation: str, *arguments: str) -> None:
     """Do something, and keep nothing of who did what when."""
+    from unittest import mock  # which loads much that would count as the others' memory
+
     with mock.patch.multiple(Journal, line=_nothing, content=_nothing, append=_nothing):
         {"import_dir": import_dir, "annotate": annotate}[operation](clock, *arguments)
 

@@ -55,7 +55,7 @@ def lamindb_import_dir(clock: Clock, sources: str, home: str) -> None:
     import lamindb_setup
 
     lamindb_setup.init(storage=f"{home}/store")
-    lamindb_setup.settings.instance._is_on_hub = False  # and ask again for each file
+    lamindb_setup.settings.instance._is_on_hub = False  # noqa: SLF001 - and ask again for each file
     import lamindb as ln
 
     with clock:

@@ -103,11 +103,14 @@ def plain_container_of(kind: type[Any], content: bytes, md_uri: str, resolve: Ur
     """
     if len(content) > MAX_BYTES:
         return None
+    decoder, make = _PLAIN.get(kind) or _plain(kind)
     try:
-        part = _plain_decoder(kind).decode(content)
+        part = decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return _made(kind, part, md_uri, resolve)
+    container = make(part, resolve)  # as `_made` does; of a hundred thousand each call counts
+    container.md_uri, container.uuid = md_uri, part.uuid
+    return container
 
 
 def _made(kind: type[Any], part: Any, md_uri: str, resolve: Url) -> Any:
@@ -116,13 +119,14 @@ def _made(kind: type[Any], part: Any, md_uri: str, resolve: Url) -> Any:
     return container
 
 
-def _plain_decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
-    if kind not in _PLAIN_DECODERS:
-        _PLAIN_DECODERS[kind] = msgspec.json.Decoder(parts.plain(_KINDS[kind][0]))
-    return _PLAIN_DECODERS[kind]
+_Plain: TypeAlias = tuple[msgspec.json.Decoder[Any], Callable[[Any, Url], Any]]
+_PLAIN: dict[type[Any], _Plain] = {}
 
 
-_PLAIN_DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+def _plain(kind: type[Any]) -> _Plain:
+    part, make = _KINDS[kind]
+    _PLAIN[kind] = (msgspec.json.Decoder(parts.plain(part)), make)
+    return _PLAIN[kind]
 
 
 def _explain(error: Exception, kind: type[Any], document: Document, md_uri: str) -> DocumentError:

@@ -82,7 +82,9 @@ class Documents:
         else:
             document = decode(content, md_uri)
             record = container_of(kind, document, md_uri, self._resolver(kind, document, md_uri))
-        if isinstance(record, Data):
+        if kind is Experiment:
+            pass  # it is where it was found
+        elif isinstance(record, Data):
             if record.uri and not (isinstance(record, RawData) and _is_reference(record.extra.get(REFERENCE))):
                 self.check_place(md_uri, record.uri, Layout.of_record(md_uri).root)
         elif isinstance(record, Dataset):

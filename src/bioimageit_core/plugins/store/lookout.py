@@ -102,10 +102,10 @@ def _start() -> None:
     """Start it; it goes on by itself, and ends when nobody has asked for a while."""
     import subprocess
 
-    if not sys.executable:
-        return
+    if "python" not in os.path.basename(sys.executable).lower() or getattr(sys, "frozen", False):
+        return  # another program that Python is a part of would start itself
     name = address_of(os.geteuid()).removeprefix("\0")
-    argv = [sys.executable, "-m", "bioimageit_core.plugins.store.lookout_process", name, str(_IDLE)]
+    argv = [sys.executable, "-P", "-m", "bioimageit_core.plugins.store.lookout_process", name, str(_IDLE)]
     nowhere = subprocess.DEVNULL
     try:
         subprocess.run(

@@ -117,17 +117,17 @@ class Store(RawDataStore, DeletingStore, DataService):
         except OSError as error:
             raise guarded(error, "read the workspace") from error
         found, below = [], join(workspace, "")
+        read, parse = self.files.read, self.documents.parse
         with paused_collector():
             for name in names:
+                md_uri = f"{below}{name}/{EXPERIMENT}"
                 try:
-                    experiment = self.documents.read(Experiment, f"{below}{name}/{EXPERIMENT}")
-                except NotFoundError:
+                    found.append({"md_uri": md_uri, "info": parse(Experiment, read(md_uri), md_uri)})
+                except (FileNotFoundError, NotADirectoryError):
                     continue
-                except DataServiceError as error:  # one that cannot be read hides no other
-                    md_uri = join(workspace, name, EXPERIMENT)
-                    found.append({"md_uri": md_uri, "info": Experiment(md_uri, name=name), "error": str(error)})
-                    continue
-                found.append({"md_uri": experiment.md_uri, "info": experiment})
+                except (DataServiceError, OSError) as error:  # one that cannot be read hides no other
+                    why = guarded(error, f"read {md_uri!r}") if isinstance(error, OSError) else error
+                    found.append({"md_uri": md_uri, "info": Experiment(md_uri, name=name), "error": str(why)})
         return found
 
     # Processed data, datasets and runs
