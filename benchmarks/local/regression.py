@@ -20,7 +20,7 @@ import floor
 import ours
 from worker import Clock
 
-BARS = {"import": 3.0, "annotate": 2.4, "list experiments": 3.0, "first query": 2.0, "check": 6.0}
+BARS = {"import": 3.0, "annotate": 2.4, "list experiments": 2.5, "first query": 2.0, "check": 4.0}
 _TRIES = 4
 
 
