@@ -26,10 +26,10 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """A lookout of this test alone, which ends soon after it; what is called counts the looks at whole folders."""
+    """A lookout of this test alone, which ends by itself; what is called counts the looks at whole folders."""
     name = f"\0test-{os.getpid()}-{tmp_path.name}"
     monkeypatch.setattr(lookout_module, "address_of", lambda _user: name)
-    monkeypatch.setattr(lookout_module, "_IDLE", 3.0)
+    monkeypatch.setattr(lookout_module, "_IDLE", 20.0)
     monkeypatch.setattr(index_module, "_MANY", 1)
     looks: list[str] = []
     original = index_module.total_of
