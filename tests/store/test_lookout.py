@@ -7,11 +7,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.store.index_asking import ask, make_experiment, scan
+from tests.store.index_asking import ask, make_experiment, rewrite, scan
 from tests.store.test_index_noticing import CHANGES, in_place
 
 from bioimageit_core.containers import Dataset
@@ -175,3 +176,44 @@ def test_a_scan_says_the_same(tmp_path: Path, place) -> None:
         in_place(Path(item.md_uri), str(number % 3))
         local = command()
         assert ask(local, dataset, "P=2") == scan(local, dataset, "P=2")
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["the same process", "another process"])
+def test_who_asks_in_the_middle_of_an_import_sees_its_data_afterwards(tmp_path: Path, place, is_new: bool) -> None:
+    dataset = warm(tmp_path, 20)  # so many that the list waits for more
+    reader = command()
+    assert ask(reader, dataset, "P=7") == []
+    writer = LocalMetadataService(durable=False)
+    original = writer.listings.add
+
+    def add(*args: Any, **options: Any) -> None:  # the document is there, and not yet in the list
+        assert ask(command() if is_new else reader, dataset, "P=7") == []
+        original(*args, **options)
+
+    writer.listings.add = add
+    source = tmp_path / "new.tif"
+    source.write_text("new")
+    experiment = writer.get_experiment(str(tmp_path / "e/experiment.md.json"))
+    for _ in range(3):
+        new = writer.import_data(experiment, str(source), "new.tif", "ada", "imagetiff", "2024-05-01", {"P": "8"})
+        assert ask(command() if is_new else reader, dataset, "P=8")[-1] == new.uuid
+
+
+def test_an_edit_in_the_middle_of_an_import_is_not_covered_by_what_the_import_tells(tmp_path: Path, place) -> None:
+    dataset = warm(tmp_path)
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "x.tif").write_text("x")
+    writer = LocalMetadataService(durable=False)
+    original = writer._wrote
+
+    def wrote(md_uri: str, written: Sequence[Any]) -> None:  # an editor is faster than what the import tells the index
+        for each in written:
+            rewrite(Path(dataset.md_uri).parent / each.file, P="7")
+            ask(command(), dataset, "P=7")
+        original(md_uri, written)
+
+    writer._wrote = wrote
+    experiment = writer.get_experiment(str(tmp_path / "e/experiment.md.json"))
+    writer.import_dir(experiment, str(folder), r"\.tif$", "ada", "imagetiff", "2024-05-01")
+    assert len(ask(command(), dataset, "P=7")) == 1

@@ -130,7 +130,7 @@ class Index:
         mark = row[3] if row else ""
         if names is None and row and Sum(row[1]).number >= _MANY:
             mark, names = self._lookout.touched(directory, mark)
-        if names is not None and not names:
+        if names is not None and not names and self._list_now(directory)[0] == row[2]:
             return int(row[0]), False
         self._begin()
         row = row or self._new(folder)
@@ -240,7 +240,10 @@ class Index:
                 new.position = number
                 if is_coarse(new.signature):
                     new.signature = _as_kept(new.signature)
-            if self._put(dataset, rows, total) and self._rows.has_results():
+            # somebody may have changed one since, and another may know already: that is not to be undone
+            files = self._documents.files
+            still = (new for new in rows if files.signature(join(directory, new.file)) == new.signature)
+            if self._put(dataset, still, total) and self._rows.has_results():
                 self._trace_origins()
             self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), dataset))
             self.database.execute("COMMIT")
@@ -302,12 +305,9 @@ class Index:
         Nothing is to be done where the list is what was `listed`.
         """
         md_uri = self._list_of(directory)
-        files = self._documents.files
-        signatures = [files.signature(md_uri), files.signature(self._layout.pending(md_uri))]
-        now = "-".join(map(str, signatures))
+        now, known = self._list_now(directory)
         if now == listed:
             return
-        known = [each for each in signatures if isinstance(each, tuple)]
         if not all(is_settled(each) or (is_ours and not is_coarse(each)) for each in known):
             now = ""  # it is read again next time
         wanted = {name: place for place, name in enumerate(self._listings.names(md_uri))}
@@ -318,6 +318,12 @@ class Index:
         missing = [(dataset, file, place) for file, place in wanted.items() if file not in stored]
         self.database.executemany("INSERT INTO doc (dataset, file, position, bad) VALUES (?, ?, ?, 1)", missing)
         self.database.execute("UPDATE dataset SET listed = ? WHERE id = ?", (now, dataset))
+
+    def _list_now(self, directory: str) -> tuple[str, list[Signature]]:
+        """Return what tells a list from any other, that of what waits for it too, of which no directory tells."""
+        md_uri, files = self._list_of(directory), self._documents.files
+        signatures = [files.signature(md_uri), files.signature(self._layout.pending(md_uri))]
+        return "-".join(map(str, signatures)), [each for each in signatures if isinstance(each, tuple)]
 
     def _list_of(self, directory: str) -> str:
         layout = self._layout
