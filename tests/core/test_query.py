@@ -285,7 +285,7 @@ def old_matches(query: str, fields: dict[str, str]) -> bool:
         if op == "=":
             fits = value in mine if key == "name" else mine == value
         else:
-            number = float(mine) if re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", mine) else float("nan")
+            number = float(mine) if re.fullmatch(r"-?([0-9]+[.]?[0-9]*|[.][0-9]+)(e-?[0-9]+)?", mine) else float("nan")
             fits = {
                 "<": number < float(value),
                 "<=": number <= float(value),
