@@ -5,20 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-_TIMES = {
-    "import_dir": "import",
-    "import_dir, floor": "import, floor",
-    "annotate": "annotate",
-    "annotate, floor": "annotate, floor",
-    "query": "first query",
-    "scan with stat": "scan with stat",
-    "check, floor": "check, floor",
-    "check": "check",
-    "import_dir, signac": "import, signac",
-    "import_dir, lamindb": "import, LaminDB",
-    "annotate, signac": "annotate, signac",
-    "annotate, lamindb": "annotate, LaminDB",
-}
+_WHOSE = {"": "o-", "floor": "x--", "signac": "^", "lamindb": "s"}
+"""Whose a measurement is, by the end of its name, and how it is drawn; the colour says what was done."""
+_NAMES = {"lamindb": "LaminDB"}
+_TIMES = {"import_dir": "import", "annotate": "annotate", "query": "first query", "check": "check"}
 _MEMORY = {"import_dir": "import", "annotate": "annotate", "query": "query", "check": "check", "transfer": "transfer"}
 
 
@@ -34,18 +24,22 @@ def draw(results: dict[str, Any], folder: Path) -> None:
         ("seconds", _TIMES, "seconds", "speed_time.svg"),
         ("peak_mb", _MEMORY, "peak memory of the process (MB)", "speed_memory.svg"),
     ):
-        figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-        for name, title in names.items():
-            points = [
-                (int(size), measured[name][field])
-                for size, measured in results["measured"].items()
-                if name in measured and int(size) and field in measured[name]
-            ]
-            if points:
-                is_ours = not any(word in name for word in ("floor", "scan", "signac", "lamindb"))
-                axes.plot(*zip(*sorted(points), strict=True), "o-" if is_ours else "x--", label=title)
+        figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+        for number, (operation, title) in enumerate(names.items()):
+            for who, style in _WHOSE.items():
+                name = (
+                    "scan with stat" if (operation, who) == ("query", "floor") else f"{operation}, {who}".rstrip(", ")
+                )
+                points = [
+                    (int(size), measured[name][field])
+                    for size, measured in results["measured"].items()
+                    if name in measured and int(size) and field in measured[name]
+                ]
+                if points and (not who or field == "seconds"):
+                    said = f"{title}, {_NAMES.get(who, who)}".rstrip(", ")
+                    axes.plot(*zip(*sorted(points), strict=True), style, color=f"C{number}", label=said)
         axes.set(xscale="log", yscale="log", xlabel="images", ylabel=label)
         axes.grid(visible=True, which="major", alpha=0.3)
-        axes.legend(fontsize=8, ncols=2)
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
         figure.savefig(folder / file, metadata={"Date": None})
         plt.close(figure)
