@@ -2,7 +2,7 @@
 
 A command is a new process, which would have to look at every document before it may believe its index. The lookout
 (`bioimageit_core.plugins.store.lookout_process`) hears of each change meanwhile, where the system tells (Linux). It
-knows nothing of documents, and a wrong, an old or another's lookout can only make us look for ourselves.
+knows nothing of documents. One that has ended, or another user's, only makes us look for ourselves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The lookout: listens to large folders between the commands of a user, and tells the next one what was touched.
 
 It is started by the first command that needs it (`bioimageit_core.plugins.store.lookout`), answers its own user alone,
-by a socket that has no file, and ends when nobody has asked for a while. It reads and writes no file.
+by a socket that has no file, and ends when nobody has asked for a while. It reads and writes no file of the user's.
 
     python -m bioimageit_core.plugins.store.lookout_process NAME IDLE
 """
