@@ -158,6 +158,8 @@ def test_a_folder_that_holds_something_else_is_left_alone(laboratory: Any, tmp_p
         ("3", "modules"),
         ("nothing: {}", "known are study"),
         ("study: {colour: 1}", "study.colour"),
+        ("study: {release_date: 2024-13-01}", "month"),
+        ("study: {keywords: [[a]]}", "study.keywords"),
     ],
 )
 def test_a_study_that_cannot_be_understood_is_told(laboratory: Any, text: str, reason: str, tmp_path: Path) -> None:

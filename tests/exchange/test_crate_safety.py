@@ -148,7 +148,15 @@ def test_a_zip_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "metadata",
-    ["", "[]", "null", '{"@context": {}, "@graph": 3}', '{"@context": {}, "@graph": [{}]}', "[" * 100_000],
+    [
+        "",
+        "[]",
+        "null",
+        '"ro-crate-metadata.json"',
+        '{"@context": {}, "@graph": 3}',
+        '{"@context": {}, "@graph": [{}]}',
+        "[" * 100_000,
+    ],
 )
 def test_metadata_that_are_none_are_an_error_of_ours(req: Request, crate: Path, metadata: str) -> None:
     (crate / "ro-crate-metadata.json").write_text(metadata)

@@ -6,10 +6,14 @@ A reader may refuse what it is given with an error of ours, and do nothing else:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+import stored
 
 from bioimageit_core.containers import Dataset, Experiment, ProcessedData, RawData, Run
 from bioimageit_core.core import json_text, records
@@ -19,6 +23,11 @@ from bioimageit_core.core.formats import load_formats
 from bioimageit_core.core.query import parse_query
 from bioimageit_core.core.wrappers import read_wrapper
 from bioimageit_core.core.wrappers.pipelines import read_pipeline
+from bioimageit_core.core.wrappers.provided import read_provided
+from bioimageit_core.exchange.archive.study import problems, read_study
+from bioimageit_core.exchange.crate.opening import METADATA, read_graph
+from bioimageit_core.exchange.tables.files import read_rows
+from bioimageit_core.images.omexml import image_statements
 
 __all__ = ["TARGETS", "WORDS", "Target"]
 
@@ -83,6 +92,26 @@ def _file(suffix: str, read: Callable[[str], object]) -> Callable[[bytes], None]
     return of_a_file
 
 
+def _crate(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / METADATA).write_bytes(content)
+        read_graph(Path(folder))
+
+
+def _rows(path: str) -> None:
+    columns, rows = read_rows(path)
+    assert all(len(row) == len(columns) for _, row in rows)
+
+
+def _study(content: bytes) -> None:
+    list(problems(read_study(content.decode("utf-8", "replace"), "study.yml")))
+
+
+def _ome_xml(content: bytes) -> None:
+    with contextlib.suppress(ValueError):  # it is documented to raise that: its callers name the file
+        image_statements(content)
+
+
 _EXPERIMENT = (
     b'{"uuid": "1", "information": {"name": "e", "author": "ada", "date": "2024-01-01"}, "raw_dataset": {"name": '
     b'"data", "url": "data/raw_dataset.md.json", "uuid": "2"}, "processed_datasets": [], "keys": ["Day"], "our": [1.5]}'
@@ -138,6 +167,23 @@ _WRAPPER = b"""<tool id="blur" name="Blur" version="@V@+galaxy0" profile="22.05"
         </assert_contents></output></test></tests>
     <help>None</help></tool>"""
 
+_TABLE = b'name,Day,"Gene name"\r\na.tif,1,"p 53"\r\nb.tif,,"x ""y"""\r\n'
+_TABLE_SEMICOLONS = b"\xef\xbb\xbfname;size\na;1,5\n"
+_STUDY = b"study:\n  title: Cells  # needed\n  keywords: [a, b]\n  release_date: 2024-05-31\n"
+_OME_XML = b"""<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
+    <Instrument><Objective ID="O:1" Model="x" NominalMagnification="40" LensNA="1.3"/></Instrument>
+    <Image Name="a"><AcquisitionDate>2024-05-31T00:00:00</AcquisitionDate><ObjectiveSettings ID="O:1"/>
+        <Pixels Type="uint16" SizeT="1" SizeC="2" SizeZ="3" SizeY="4" SizeX="5" PhysicalSizeX="0.1"
+            PhysicalSizeXUnit="nm" TimeIncrement="2"><Channel Name="DAPI" Color="-16776961"/></Pixels></Image></OME>"""
+_CRATE = (
+    b'{"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [{"@id": "ro-crate-metadata.json", "@type": '
+    b'"CreativeWork", "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"}, "about": {"@id": "./"}}, {"@id": "./", '
+    b'"@type": "Dataset", "hasPart": [{"@id": "a.tif"}]}, {"@id": "a.tif", "@type": "File"}]}'
+)
+_PROVIDED = (
+    b'{"out": {"name": "a", "ext": "tiff", "elements": [{"name": "b", "filename": "b.tif"}], "failed": false}}',
+    b'{"type": "new_primary_dataset", "filename": "a.tif", "name": "a"}\n{"type": "dataset", "dataset": "1"}\n',
+)
 
 TARGETS = {
     "experiment": Target(_document(Experiment), (_EXPERIMENT,)),
@@ -151,4 +197,10 @@ TARGETS = {
     "pipeline_json": Target(_file(".json", read_pipeline), (_PIPELINE_JSON,)),
     "pipeline_yaml": Target(_file(".yaml", read_pipeline), (_PIPELINE_YAML,)),
     "wrapper": Target(_file(".xml", read_wrapper), (_WRAPPER,)),
+    "provided": Target(_file(".json", read_provided), _PROVIDED),
+    "table": Target(_file(".csv", _rows), (_TABLE, _TABLE_SEMICOLONS)),
+    "study": Target(_study, (_STUDY,)),
+    "crate": Target(_crate, (_CRATE,)),
+    "ome_xml": Target(_ome_xml, (_OME_XML,)),
+    **{name: Target(read, stored.examples(name)) for name, read in stored.READERS.items()},
 }

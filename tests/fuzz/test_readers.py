@@ -70,6 +70,21 @@ def test_a_key_with_half_a_character_is_refused() -> None:
         TARGETS["dataset"].read(b'{"uuid": "1", "name": "data", "u\\ud800": 1, "urls": []}')
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("crate", b'"ro-crate-metadata.json"'),  # rocrate takes a text for a path
+        ("ome_xml", b'<O><Image><Pixels SizeX="1e999"/></Image></O>'),
+        ("study", b"study: {release_date: 2024-13-01}"),
+        ("study", b"study: {keywords: &a [*a]}"),
+        ("trash", b'{"id": "1", "else": ' + b"[" * _DEEP),
+        ("journal", b'{"op":"undo","md":"data/a.md.json","last":true,"batch":[]}'),
+    ],
+)
+def test_what_was_found_is_read_or_refused(name: str, content: bytes) -> None:
+    TARGETS[name](content)
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_examples_are_read(name: str) -> None:
     for example in TARGETS[name].examples:

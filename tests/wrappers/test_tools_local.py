@@ -208,7 +208,7 @@ def test_a_pipeline_is_read_from_json_and_from_yaml(service: LocalToolsService, 
         ("p.json", '{"steps": [{"tool": "t", "inputs": [{}]}]}', r"inputs\[0\]\.name"),
         ("p.json", '{"steps": [{"tool": "t", "outputs": [{"name": "o", "save": 3}]}]}', "save: true or false"),
         ("p.yaml", "a: [", "not YAML"),
-        ("p.yaml", "!!python/object/apply:os.system ['true']", "not YAML"),
+        ("p.yaml", "!!python/object/apply:os.system ['true']", "has a tag"),
         ("no.json", None, "cannot be read"),
     ],
 )

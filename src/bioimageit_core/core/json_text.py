@@ -15,12 +15,13 @@ import msgspec
 
 from bioimageit_core.core.exceptions import DocumentError
 
-__all__ = ["MAX_BYTES", "decode", "encode", "encode_line"]
+__all__ = ["MAX_BYTES", "decode", "decode_line", "encode", "encode_line"]
 
 MAX_BYTES = 512 * 1024 * 1024  # a list of five million data; nothing larger is a document of ours
 
 _ESCAPED = re.compile(r"[^\x00-\x7e]")
 _encoder = msgspec.json.Encoder()
+_decode_any = msgspec.json.Decoder().decode
 
 
 def encode(document: Any) -> bytes:
@@ -51,6 +52,15 @@ def encode_line(record: Any) -> bytes:
         return _encoder.encode(record) + b"\n"
     except (TypeError, UnicodeEncodeError, OverflowError, RecursionError, msgspec.MsgspecError):
         return json.dumps(record, default=str).encode("ascii") + b"\n"
+
+
+def decode_line(line: bytes) -> dict[str, Any] | None:
+    """Read a record of a log; None for what is none, as a line is that was cut off when its writer was killed."""
+    try:
+        record = _decode_any(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def decode(content: bytes, uri: str) -> dict[str, Any]:

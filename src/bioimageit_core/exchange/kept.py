@@ -172,7 +172,7 @@ def _load(service: DataService, md_uri: str) -> Document:
                 document: Document = json.load(file)
             if document["format"] != _FORMAT or document["version"] > _VERSION:
                 raise ValueError(f"{document['format']} {document['version']}")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DocumentError(md_uri, f"is no document of what a home cannot hold: {error}") from error
     return document
 

@@ -22,7 +22,7 @@ def image_statements(text: str | bytes) -> list[dict[str, Any]]:
     Raises
     ------
     ValueError
-        The text is no XML. Entities and external documents are never resolved.
+        The text is no XML, or a length no number. Entities and external documents are never resolved.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
     try:
@@ -43,7 +43,7 @@ def _image(image: Any, objectives: dict[str, Any]) -> dict[str, Any]:
         return found
     found["pixel_sizes"] = {axis: _number(pixels.get(key)) for axis, key in _SIZES.items() if pixels.get(key)}
     found["units"] = {axis: pixels.get(f"{_SIZES[axis]}Unit", _UNITS.get(axis, "µm")) for axis in found["pixel_sizes"]}
-    found["lengths"] = {axis: int(_number(pixels.get(f"Size{axis}", "1"))) for axis in "TCZYX"}
+    found["lengths"] = {axis: _length(pixels.get(f"Size{axis}", "1")) for axis in "TCZYX"}
     found["dtype"] = {"float": "float32", "double": "float64", "bit": "bool"}.get(
         pixels.get("Type", ""), pixels.get("Type", "")
     )
@@ -75,6 +75,13 @@ def _number(text: str | None) -> float:
         return float(text or "nan")
     except ValueError:
         return float("nan")
+
+
+def _length(text: str) -> int:
+    try:
+        return int(_number(text))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"its OME-XML says that it is {text!r} pixels long") from error
 
 
 def _text(image: Any, name: str) -> str:

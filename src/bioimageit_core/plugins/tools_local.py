@@ -15,6 +15,7 @@ from bioimageit_core.containers import (
     ToolIndexContainer,
     ToolsCategoryContainer,
 )
+from bioimageit_core.core import yaml_text
 from bioimageit_core.core.exceptions import ConfigError, ToolNotFoundError, ToolsServiceError
 from bioimageit_core.core.wrappers.pipelines import read_pipeline
 from bioimageit_core.plugins.contracts import ToolsService
@@ -214,12 +215,10 @@ def _shed_categories(directory: str) -> list[str]:
     path = os.path.join(directory, ".shed.yml")
     if not os.path.isfile(path):
         return []
-    import yaml
-
     try:
         with open(path, encoding="utf-8") as file:
-            document = yaml.safe_load(file)
-    except (OSError, ValueError, yaml.YAMLError):
+            document = yaml_text.decode(file.read())
+    except (OSError, ValueError):
         return []
     names = document.get("categories") if isinstance(document, dict) else None
     return [str(name) for name in names] if isinstance(names, list) else []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from bioimageit_core.containers import Pipeline, PipelineInput, PipelineOutput, PipelineParameter, PipelineStep
+from bioimageit_core.core import yaml_text
 from bioimageit_core.core.exceptions import ToolsServiceError
 
 __all__ = ["parse_pipeline", "read_pipeline"]
@@ -14,7 +15,6 @@ __all__ = ["parse_pipeline", "read_pipeline"]
 T = TypeVar("T")
 
 _MAX_CHARACTERS = 4 * 1024 * 1024
-_MAX_DEPTH = 64
 
 
 def read_pipeline(path: str) -> Pipeline:
@@ -33,27 +33,19 @@ def read_pipeline(path: str) -> Pipeline:
     if len(text) > _MAX_CHARACTERS:
         raise ToolsServiceError(f"{path}: larger than the {_MAX_CHARACTERS} characters that a pipeline may have")
     try:
-        document = _yaml(text, path) if path.lower().endswith((".yaml", ".yml")) else json.loads(text)
+        document = yaml_text.decode(text) if path.lower().endswith((".yaml", ".yml")) else _json(text)
         return parse_pipeline(document, path)
     except RecursionError as error:
         raise ToolsServiceError(f"{path}: is nested too deeply") from error
     except ValueError as error:
-        raise ToolsServiceError(f"{path}: not JSON: {error}") from error
+        raise ToolsServiceError(f"{path}: {error}") from error
 
 
-def _yaml(text: str, path: str) -> Any:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    depth = 0
+def _json(text: str) -> Any:
     try:
-        for event in yaml.parse(text, loader):  # deep nesting costs its square: stop before it does
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _MAX_DEPTH:
-                raise RecursionError
-        return loader(text).get_single_data()
-    except yaml.YAMLError as error:
-        raise ToolsServiceError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from error
 
 
 def parse_pipeline(document: Any, origin: str = "") -> Pipeline:

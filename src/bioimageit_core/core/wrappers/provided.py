@@ -86,7 +86,7 @@ def read_provided(path: str) -> Provided:
         text = file.read()
     try:
         return _parsed(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolsServiceError(f"what the tool says of its outputs, in {os.path.basename(path)!r}: {error}") from error
 
 

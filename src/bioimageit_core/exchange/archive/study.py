@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bioimageit_core.core import yaml_text
 from bioimageit_core.core.exceptions import DocumentError
 from bioimageit_core.exchange.image_facts import told
 
@@ -160,12 +161,10 @@ def read_study(text: str, path: str) -> Study:
     DocumentError
         It is no YAML, or has another shape; the message says where.
     """
-    import yaml
-
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DocumentError(path, f"is not YAML: {' '.join(str(error).split())}") from error
+        document = yaml_text.decode(text)
+    except ValueError as error:
+        raise DocumentError(path, str(error)) from error
     if not isinstance(document, dict):
         raise DocumentError(path, "modules with fields are expected")
     study: Study = {}
@@ -174,7 +173,8 @@ def read_study(text: str, path: str) -> Study:
             raise DocumentError(path, f"no module with fields; known are {', '.join(MODULES)}", str(module))
         known = {field.key for field in MODULES[module][1]}
         for key, value in fields.items():
-            if key not in known or isinstance(value, dict):
+            parts = value if isinstance(value, list) else [value]
+            if key not in known or any(isinstance(part, dict | list) for part in parts):
                 raise DocumentError(path, f"no field with a text; known are {', '.join(known)}", f"{module}.{key}")
         study[module] = {key: _text(value) for key, value in fields.items()}
     return study

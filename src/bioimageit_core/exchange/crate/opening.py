@@ -94,6 +94,8 @@ def read_graph(folder: Path) -> dict[str, dict[str, Any]]:
         raise DocumentError(str(path), f"is larger than {_MAX_METADATA} bytes")
     try:
         document = json.loads(path.read_bytes())
+        if not isinstance(document, dict):  # the library would take a text for the path of a file, and open it
+            raise ValueError(f"expected an object, found {type(document).__name__}")
         _, entities = read_metadata(document)
         find_root_entity_id(entities)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -98,7 +98,7 @@ class Entry:
             raise NotFoundError("entry of the trash", join(trash, name)) from error
         except OSError as error:
             raise DocumentError(manifest, f"cannot be read: {error.strerror or error}") from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise DocumentError(manifest, f"is no manifest of the trash: {error}") from error
         record.id = name
         entry = cls(files, root, trash, record)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bioimageit_core.core.exceptions import ConflictError, DataQueryError, DataServiceError, NotFoundError
+from bioimageit_core.core.json_text import decode_line
 from bioimageit_core.core.paths import MD_SUFFIX, absolute_path, is_within, join, relative_path
 from bioimageit_core.plugins.changes import HistoryEntry, HistoryPage, Kept, Undone
 from bioimageit_core.plugins.store.annotations import Annotated, annotate
@@ -169,11 +170,8 @@ class History:
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None  # cut off when its writer was killed
-    return record if isinstance(record, dict) and isinstance(record.get("op"), str) and "md" in record else None
+    record = decode_line(line)
+    return record if record and isinstance(record.get("op"), str) and "md" in record else None
 
 
 def _values(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -191,7 +189,7 @@ def _is_annotation(record: dict[str, Any]) -> bool:
 def _note_undo(line: bytes, undone: set[str]) -> None:
     """Remember what an undo took back to its end, unless it was taken back itself; lines come newest first."""
     record = _record(line)
-    if record and record["op"] == "undo" and record.get("last") and record.get("batch") not in undone:
+    if record and record["op"] == "undo" and record.get("last") and str(record.get("batch")) not in undone:
         undone.add(str(record.get("of", "")))
 
 

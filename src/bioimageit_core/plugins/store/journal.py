@@ -9,10 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-
 from bioimageit_core.core.acting import actor
-from bioimageit_core.core.json_text import encode_line
+from bioimageit_core.core.json_text import decode_line, encode_line
 from bioimageit_core.core.paths import join, relative_path
 from bioimageit_core.plugins.store.files import Files, Stored
 from bioimageit_core.plugins.store.layout import Layout
@@ -103,14 +101,9 @@ def now() -> str:
 
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:
-    decoder = msgspec.json.Decoder()
     for line in io.BytesIO(content):  # a list of all lines would be as large again
-        try:
-            record = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue  # cut off when its writer was killed; what it told of is found by a check
-        if isinstance(record, dict):
-            yield record
+        if (record := decode_line(line)) is not None:
+            yield record  # what a line that was cut off told of is found by a check
 
 
 def _relative(layout: Layout, uri: str) -> str:
