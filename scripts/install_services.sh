@@ -16,6 +16,7 @@ wanted=(
     "slurm-wlm:/usr/bin/sbatch"
     "munge:/usr/sbin/munged"
     "chromium:/usr/bin/chromium"
+    "btrfs-progs:/usr/sbin/mkfs.btrfs"
 )
 
 # what comes from elsewhere too: a command, then the packages that have it

@@ -141,6 +141,9 @@ def test_lineage_of_an_imported_data_ends_with_who_imported_it(bioimageit: Run, 
 
 def test_check_finds_what_does_not_hold(bioimageit: Run, experiment: str, workspace: Path) -> None:
     assert bioimageit("check", experiment).out == "My cells: everything holds\n"
+    again = bioimageit("check", experiment).out
+    assert again.splitlines()[1] == "not read again, as unchanged since a check read them: 3 (--full reads them)"
+    assert bioimageit("check", experiment, "--full").out == "My cells: everything holds\n"
     (workspace / "Mycells" / "data" / "p1_t1.tif").unlink()
     (workspace / "Mycells" / "data" / "p1_t2.tif").write_bytes(b"other")
 

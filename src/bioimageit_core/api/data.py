@@ -200,6 +200,7 @@ class DataRequests(Services):
         progress: Callable[[int, int], None] | None = None,
         *,
         full: bool | None = None,
+        spared: Callable[[int], None] | None = None,
     ) -> Iterator[Finding]:
         """Give what in an experiment does not hold.
 
@@ -212,13 +213,19 @@ class DataRequests(Services):
         full
             Whether to read the files too that did not change since a check read them last, by time and size: what a
             failing disk does to a file does not show there.
+        spared
+            Called in the end with how many files were not read for that; never by a service that reads them all.
 
         Raises
         ------
         UnsupportedError
             The service cannot check, or not so.
         """
+        from bioimageit_core.plugins.structure import accepts
+
         function, given = self._find("check_experiment", full=full)
+        if accepts(function, "spared"):
+            given["spared"] = spared
         findings: Iterator[Finding] = function(experiment.md_uri, content, progress, **given)
         return findings
 

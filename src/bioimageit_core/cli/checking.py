@@ -15,23 +15,28 @@ if TYPE_CHECKING:
 __all__ = ["find", "repair", "show"]
 
 
-def find(session: Session, experiment: Experiment, has_content: bool, is_full: bool = False) -> list[Finding]:
-    """Ask the data service what does not hold.
+def find(
+    session: Session, experiment: Experiment, has_content: bool, is_full: bool = False
+) -> tuple[list[Finding], int]:
+    """Ask the data service what does not hold; return that, and how many files were not read again.
 
     Raises
     ------
     UnsupportedError
         The service cannot check.
     """
+    spared = [0]
     with session.progress("checking") as progress:
-        return list(
+        findings = list(
             session.request.check_experiment(
                 experiment,
                 has_content,
                 lambda done, total: progress.notify_progress(100 * done // max(total, 1), f"{done} of {total} data"),
                 full=is_full or None,
+                spared=spared.append,
             )
         )
+    return findings, spared[-1]
 
 
 def repair(session: Session, experiment: Experiment) -> list[str]:
@@ -46,17 +51,23 @@ def repair(session: Session, experiment: Experiment) -> list[str]:
         return list(session.request.repair_experiment(experiment))
 
 
-def show(experiment: Experiment, repairs: list[str], findings: list[Finding], as_json: bool) -> None:
+def show(experiment: Experiment, repairs: list[str], findings: list[Finding], spared: int, as_json: bool) -> None:
     """Show what was mended, and what does not hold."""
     if as_json:
         found = [dataclasses.asdict(finding) for finding in findings]
-        show_json({"experiment": experiment.md_uri, "repairs": repairs, "findings": found})
+        show_json({"experiment": experiment.md_uri, "repairs": repairs, "findings": found, "not_read_again": spared})
         return
     for text in repairs:
         show_text(f"mended: {text}")
     if not findings:
         show_text(f"{experiment.name}: everything holds")
-        return
+    else:
+        _show_findings(findings)
+    if spared:
+        show_text(f"not read again, as unchanged since a check read them: {spared} (--full reads them)")
+
+
+def _show_findings(findings: list[Finding]) -> None:
     rows = ((finding.kind, finding.uri, finding.message) for finding in findings)
     show_table(["what", "where", "why"], rows, f"{len(findings)} found", len(findings))
     if any(finding.repairable for finding in findings):

@@ -209,7 +209,7 @@ def check(
     session = session_of(ctx)
     found = session.experiment(experiment)
     repairs = checking.repair(session, found) if repair else []
-    findings = checking.find(session, found, not quick, full)
-    checking.show(found, repairs, findings, as_json)
+    findings, spared = checking.find(session, found, not quick, full)
+    checking.show(found, repairs, findings, spared, as_json)
     if findings:
         raise typer.Exit(int(Status.PARTIAL))

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import os
 from io import FileIO
+from typing import Literal
 
-__all__ = ["sha256_of", "sha256_of_path"]
+__all__ = ["naming", "sha256_of", "sha256_of_path"]
 
 _SMALL = 1024 * 1024
+
+
+class naming:  # noqa: N801 - reads like `contextlib.suppress`
+    """Have an `OSError` name the file: those of opening do, those of reading and writing do not."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = self._path
+        return False
 
 
 def sha256_of(file: FileIO) -> tuple[str, int]:
@@ -22,5 +37,5 @@ def sha256_of(file: FileIO) -> tuple[str, int]:
 
 def sha256_of_path(path: str) -> str:
     """Return the SHA-256 of a file in hex."""
-    with open(path, "rb", buffering=0) as file:
+    with open(path, "rb", buffering=0) as file, naming(path):
         return sha256_of(file)[0]

@@ -9,7 +9,7 @@ import tempfile
 
 from bioimageit_core.containers import Data
 from bioimageit_core.core.exceptions import NotFoundError
-from bioimageit_core.core.hashing import sha256_of
+from bioimageit_core.core.hashing import naming, sha256_of
 from bioimageit_core.plugins.contracts import DataService, DownloadsData, GetsDataUri
 
 __all__ = ["digest", "fetch", "local_path", "stored_digest"]
@@ -59,7 +59,7 @@ def stored_digest(service: DataService, data: Data, *, lies_at_uri: bool = False
 def digest(path: str) -> tuple[str, int]:
     """Return the SHA-256 of a file and its size; of a directory, that of its sorted ``<sha256>  <path>`` lines."""
     if not os.path.isdir(path):
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file, naming(path):
             return sha256_of(file)
     lines, size = [], 0
     for folder, _, names in os.walk(path):

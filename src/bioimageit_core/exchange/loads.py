@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bioimageit_core.containers import Data
+from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.exchange.content import digest, fetch
 from bioimageit_core.exchange.facts import REFERENCE
 from bioimageit_core.plugins.contracts import DataService, GetsDataUri
@@ -62,7 +63,11 @@ def loads(
             for each in coming:
                 is_copy = locate is None or not _lies_at_uri(each, locate)
                 path = _set_aside(fetch(service, each, arrivals), room) if is_copy else each.uri
-                load.append(Fetched(each, path, *digest(path), is_copy))
+                try:
+                    load.append(Fetched(each, path, *digest(path), is_copy))
+                except OSError as error:
+                    why = f"{error.strerror or error} {error.filename!r}"
+                    raise DataServiceError(f"cannot read {each.name!r} to move it: {why}") from error
                 size += load[-1].size
                 if len(load) == _MOST or size >= _MOST_BYTES:
                     break

@@ -91,7 +91,7 @@ def scan_copy(path: str, target: str) -> Scanned:
         raise NotFoundError("file", path) from error
     try:
         with open(target, "xb", buffering=0) as writer:
-            stored = copy_and_digest(reader, writer.fileno())
+            stored = copy_and_digest(reader, writer.fileno(), path)
     finally:
         os.close(reader)
     return Scanned(path, _key(stored.sha256, path), None, {path: stamp_of(path)})

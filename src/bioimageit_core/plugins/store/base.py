@@ -13,7 +13,7 @@ from bioimageit_core.containers import Experiment
 from bioimageit_core.core.exceptions import BioImageITError, NotFoundError
 from bioimageit_core.core.formats import FormatTable, load_formats
 from bioimageit_core.core.records import Record
-from bioimageit_core.plugins.store.documents import Documents, guarded
+from bioimageit_core.plugins.store.documents import Documents, guarded, may_not_last
 from bioimageit_core.plugins.store.files import Files
 from bioimageit_core.plugins.store.journal import Journal, changes_between
 from bioimageit_core.plugins.store.layout import Layout
@@ -134,7 +134,7 @@ class StoreBase:
         try:
             self.files.sync(layout.root)
         except OSError as error:
-            raise guarded(error, f"write to {layout.root!r}") from error
+            raise may_not_last(error, layout.root) from error
 
 
 def _flush(listings: Listings, files: Files) -> None:

@@ -117,7 +117,7 @@ class ContentCache:
                 os.utime(kept)
                 part = f"{destination}.{uuid.uuid4().hex[:8]}.part"
                 with open(part, "xb", buffering=0) as target:
-                    copied = copy_and_digest(source.fileno(), target.fileno())
+                    copied = copy_and_digest(source.fileno(), target.fileno(), kept)
         except (OSError, ValueError):
             return False
         if copied == known:

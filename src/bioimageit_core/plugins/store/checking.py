@@ -68,6 +68,7 @@ class _Seen:
     data: RawData | ProcessedData | None = None
     said: bytes = b""
     signature: str = ""
+    is_spared: bool = False
     describes: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     held: list[tuple[str, str, str]] = field(default_factory=list)
@@ -93,6 +94,12 @@ class Checker:
         self._full = full
         self._sums: dict[str, tuple[Stored, ...]] = {}
         self._origin_of: dict[str, str] | None = None
+        self._spared = 0
+
+    @property
+    def spared(self) -> int:
+        """How many files were not read, as they did not change since a check read them."""
+        return self._spared
 
     def check(self, *, content: bool = True, progress: Progress | None = None) -> Iterator[Finding]:
         """Give what does not hold.
@@ -176,6 +183,7 @@ class Checker:
             for seen in self._look_at(folder, pool, checked, content, batch):
                 counter.count()
                 described |= seen.describes
+                self._spared += seen.is_spared
                 held += seen.held
                 yield from seen.findings
             checked.remember(held)
@@ -272,6 +280,7 @@ class Checker:
                 return
             signature = as_text(_lasting(self._files.content_signature(data.uri)))
             if signature and not self._full and known.get(data.uri) == (signature, right[-1].sha256):
+                seen.is_spared = True
                 return
             found = self._files.digest(data.uri)
         except OSError as error:

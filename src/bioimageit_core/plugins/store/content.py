@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from io import FileIO
 
-from bioimageit_core.core.hashing import sha256_of
+from bioimageit_core.core.hashing import naming, sha256_of
 from bioimageit_core.plugins.store.files import Stored
 
 __all__ = [
@@ -69,16 +69,19 @@ def files_below(directory: str) -> Iterator[str]:
     yield from sorted(found)
 
 
-def copy_and_digest(source: int, target: int) -> Stored:
-    """Copy between two descriptors and digest what passes."""
+def copy_and_digest(source: int, target: int, name: str) -> Stored:
+    """Copy between two descriptors and digest what passes; an error of reading names the source."""
     import hashlib
 
     digest, size = hashlib.sha256(), 0
-    while content := os.read(source, CHUNK):
+    while True:
+        with naming(name):
+            content = os.read(source, CHUNK)
+        if not content:
+            return Stored(size, digest.hexdigest())
         digest.update(content)
         write_all(target, content)
         size += len(content)
-    return Stored(size, digest.hexdigest())
 
 
 def digest_path(path: str) -> Stored:
@@ -93,11 +96,20 @@ def same_content(path: str, other: str) -> bool:
     if os.path.isdir(path) != os.path.isdir(other):
         return False
     if not os.path.isdir(path):
-        import filecmp
-
-        return os.path.getsize(path) == os.path.getsize(other) and filecmp.cmp(path, other, shallow=False)
+        return os.path.getsize(path) == os.path.getsize(other) and _same_bytes(path, other)
     ours, theirs = list(files_below(path)), list(files_below(other))
     return ours == theirs and all(same_content(f"{path}/{name}", f"{other}/{name}") for name in ours)
+
+
+def _same_bytes(path: str, other: str) -> bool:
+    with open(path, "rb") as one, open(other, "rb") as two:
+        while True:
+            with naming(path):
+                ours = one.read(CHUNK)
+            with naming(other):
+                theirs = two.read(CHUNK)
+            if ours != theirs or not ours:
+                return ours == theirs
 
 
 def lines_back(descriptor: int, end: int) -> Iterator[tuple[int, bytes]]:
@@ -144,7 +156,7 @@ def open_regular(path: str) -> tuple[int, int]:
 
 
 def _digest_regular(path: str) -> Stored:
-    with FileIO(open_regular(path)[0]) as file:
+    with FileIO(open_regular(path)[0]) as file, naming(path):
         digest, size = sha256_of(file)
         return Stored(size, digest)
 

@@ -19,7 +19,7 @@ from bioimageit_core.plugins.store.content import is_path
 from bioimageit_core.plugins.store.files import Changed, Files
 from bioimageit_core.plugins.store.layout import Layout
 
-__all__ = ["REFERENCE", "Documents", "guarded"]
+__all__ = ["REFERENCE", "Documents", "guarded", "may_not_last"]
 
 REFERENCE = "reference"
 """The key by which the document of a data that lies outside its experiment says so, with ``size`` and ``sha256``."""
@@ -35,10 +35,16 @@ R = TypeVar("R", bound=Record)
 def guarded(error: OSError, doing: str) -> DataServiceError:
     """Tell of trouble with a filesystem in one line."""
     reason = error.strerror or str(error) or type(error).__name__
-    where = f" {error.filename!r}" if error.filename else ""
+    where = f" {error.filename!r}" if error.filename and repr(error.filename) not in doing else ""
     if error.filename2:
         where += f" -> {error.filename2!r}"
     return DataServiceError(f"cannot {doing}: {reason}{where}")
+
+
+def may_not_last(error: OSError, root: str) -> DataServiceError:
+    """Tell that the system could not bring to the disk what was written below `root`."""
+    told = guarded(error, f"write to {root!r}")
+    return DataServiceError(f"{told}; what was written last may be lost: mend the disk, then check, and do this again")
 
 
 class Documents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -208,14 +209,20 @@ class Importer:
                 yield data
 
     def _is(self, data: RawData, source: Source) -> bool:
-        if data.name != source.name or not self._files.exists(data.uri):
-            return False
-        return self._files.holds(data.uri, source.path)
+        return data.name == source.name and self._files.exists(data.uri) and self._holds(data.uri, source.path)
+
+    def _holds(self, uri: str, path: str) -> bool:
+        try:
+            return self._files.holds(uri, path)
+        except OSError as error:
+            if error.errno == errno.EIO and error.filename == uri:
+                return False  # what is stored cannot be read, as a check tells: who still has it may store it again
+            raise source_error(error, path) from error
 
     def _orphan(self, source: Source, file_name: str) -> RawData | None:
         """Describe a file that an interrupted import left, if `source` is it."""
         uri = join(self._directory, file_name)
-        if uri in self._claimed or not self._files.exists(uri) or not self._files.holds(uri, source.path):
+        if uri in self._claimed or not self._files.exists(uri) or not self._holds(uri, source.path):
             return None
         return self._describe(source, uri, {})
 

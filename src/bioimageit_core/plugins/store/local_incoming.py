@@ -6,7 +6,9 @@ import errno
 import itertools
 import os
 import shutil
+from io import FileIO
 
+from bioimageit_core.core.hashing import naming, sha256_of
 from bioimageit_core.plugins.store.content import (
     copy_and_digest,
     digest_of_parts,
@@ -71,7 +73,8 @@ class LocalIncoming:
 
         reader, size = open_regular(source)
         try:
-            content = os.read(reader, size + 1) if size <= _SMALL else b""
+            with naming(source):
+                content = os.read(reader, size + 1) if size <= _SMALL else b""
             writer = self._create(path)
             try:
                 if size <= _SMALL and len(content) == size:
@@ -79,10 +82,12 @@ class LocalIncoming:
                     return Stored(size, hashlib.sha256(content).hexdigest())
                 os.lseek(reader, 0, os.SEEK_SET)
                 if not self._cloned(reader, writer):
-                    return copy_and_digest(reader, writer)
+                    return copy_and_digest(reader, writer, source)
             finally:
                 os.close(writer)
-            return digest_path(path)
+            with FileIO(path) as clone, naming(source):  # what cannot be read of a clone cannot be read of its source
+                sha256, size = sha256_of(clone)
+                return Stored(size, sha256)
         finally:
             os.close(reader)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from bioimageit_core.containers import Container, Data, ProcessedData, RawData
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError
 from bioimageit_core.core.paths import document_names, file_names, folded, join, name_of, parent, storable_name
-from bioimageit_core.plugins.store.documents import Documents, guarded
+from bioimageit_core.plugins.store.documents import Documents, guarded, may_not_last
 from bioimageit_core.plugins.store.files import Incoming
 from bioimageit_core.plugins.store.journal import Journal, new_change, now
 from bioimageit_core.plugins.store.layout import Layout
@@ -88,7 +88,7 @@ class Receiver:
         try:
             self._files.sync(self._layout.root)
         except OSError as error:
-            raise guarded(error, f"write to {self._layout.root!r}") from error
+            raise may_not_last(error, self._layout.root) from error
 
     def _place(self, incoming: Incoming, base: str) -> str:
         for name in file_names(base):

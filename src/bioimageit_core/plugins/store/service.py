@@ -266,12 +266,15 @@ class Store(RawDataStore, DeletingStore, DataService):
         progress: Callable[[int, int], None] | None = None,
         *,
         full: bool = False,
+        spared: Callable[[int], None] | None = None,
     ) -> Iterator[Finding]:
         from bioimageit_core.plugins.store.checking import Checker
 
         layout = Layout.of_experiment(self.files.absolute(md_uri))
         checker = Checker(self.documents, self.listings, self.journal, layout, full=full)
         yield from checker.check(content=content, progress=progress)
+        if spared is not None:
+            spared(checker.spared)
 
     def repair_experiment(self, md_uri: str) -> Iterator[str]:
         from bioimageit_core.plugins.store.repairing import Repairer

@@ -20,11 +20,11 @@ CONFLICTS = ("keep", "error", "replace")
 """What to do where another content has the same name: keep both, raise, or replace it (the old goes to the trash)."""
 
 
-_OWN = {errno.ENOENT, errno.ELOOP, errno.EACCES, errno.EINVAL, errno.ENXIO}  # of which others know nothing
+_OWN = {errno.ENOENT, errno.ELOOP, errno.EACCES, errno.EINVAL, errno.ENXIO, errno.EIO}  # of which others know nothing
 
 
 class SourceError(DataServiceError):
-    """A file that cannot be imported, which says nothing of others: a link to nothing, a pipe, somebody else's."""
+    """A file that cannot be imported, which says nothing of others: a link to nothing, a pipe, a bad sector."""
 
 
 @dataclass(frozen=True)
