@@ -172,6 +172,22 @@ def test_a_bad_block_is_named_and_stops_nothing_else(btrfs: _Btrfs, tmp_path: Pa
     assert service.get_dataset(experiment.raw_dataset.url).size() == 13
 
 
+def test_an_import_shares_the_blocks_of_its_source_where_the_filesystem_can(btrfs: _Btrfs) -> None:
+    source, content = btrfs.place / "large.tif", os.urandom(8 << 20)
+    source.write_bytes(content)
+    service = LocalMetadataService(import_mode="copy")
+    experiment = service.create_experiment("e", "ada", "now", [], str(btrfs.place))
+    data = service.import_data(experiment, str(source), "large.tif", "ada", "imagetiff")
+    told = subprocess.run(
+        ["btrfs", "filesystem", "du", "--raw", data.uri], check=True, capture_output=True, text=True
+    ).stdout
+    total, exclusive, *_ = told.splitlines()[-1].split()
+    assert (int(total), int(exclusive)) == (len(content), 0)
+    with source.open("r+b") as file:  # of the source alone
+        file.write(b"changed")
+    assert Path(data.uri).read_bytes() == content
+
+
 @pytest.fixture
 def failing_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a disk of which only the first 16 MB can really be written, and the room in memory that it is in."""
