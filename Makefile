@@ -20,7 +20,9 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.demo
 	$(BIN)/bioimageit demo
 
-test: services check web unit regression
+test: services
+	$(MAKE) -j 2 check web
+	$(MAKE) unit regression
 
 check: lint types layers security docs
 
