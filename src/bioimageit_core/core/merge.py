@@ -6,7 +6,24 @@ import json
 from collections import Counter
 from typing import Any
 
-__all__ = ["merge"]
+__all__ = ["merge", "same_json"]
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Say whether two values are the same in JSON, where ``1``, ``1.0`` and ``true`` are not.
+
+    Examples
+    --------
+    >>> same_json({"a": 1}, {"a": True}), 1 == True
+    (False, True)
+    """
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return bool(one == other)
 
 
 def merge(base: Any, mine: Any, stored: Any) -> Any:
@@ -20,7 +37,7 @@ def merge(base: Any, mine: Any, stored: Any) -> Any:
     >>> merge({"a": 1, "b": 1}, {"a": 2, "b": 1}, {"a": 1, "b": 3, "unknown": 0})
     {'a': 2, 'b': 3, 'unknown': 0}
     """
-    if mine == base:
+    if same_json(mine, base):
         return stored
     if isinstance(mine, dict) and isinstance(stored, dict):
         before = base if isinstance(base, dict) else {}
@@ -28,7 +45,7 @@ def merge(base: Any, mine: Any, stored: Any) -> Any:
         for key, value in mine.items():
             if key in stored:
                 result[key] = merge(before.get(key), value, stored[key]) if key in before else value
-            elif key not in before or before[key] != value:
+            elif key not in before or not same_json(before[key], value):
                 result[key] = value
         return result
     if isinstance(mine, list) and isinstance(stored, list):
@@ -42,7 +59,7 @@ def _merge_lists(base: list[Any], mine: list[Any], stored: list[Any]) -> list[An
     for key, item in ours.items():
         if key in now:
             result.append(merge(before.get(key, item), item, now[key]))
-        elif key not in before or before[key] != item:  # else another writer removed it
+        elif key not in before or not same_json(before[key], item):  # else another writer removed it
             result.append(item)
     return result + [item for key, item in now.items() if key not in before and key not in ours]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bioimageit_core.core.exceptions import DataServiceError, DocumentError
 from bioimageit_core.core.json_text import decode, encode
+from bioimageit_core.core.merge import same_json
 from bioimageit_core.core.records import Document
 from bioimageit_core.plugins.store.documents import Documents, guarded
 from bioimageit_core.plugins.store.files import Write
@@ -94,7 +95,7 @@ def _annotation(documents: Documents, md_uri: str, wanted: Mapping[str, Any]) ->
     stored = document.get("key_value_pairs")
     if not isinstance(stored, dict):
         raise DocumentError(md_uri, "has no annotations")
-    old = {key: stored.get(key) for key, value in wanted.items() if stored.get(key) != value}
+    old = {key: stored.get(key) for key, value in wanted.items() if not same_json(stored.get(key), value)}
     if not old:
         return None
     new = {key: wanted[key] for key in old}

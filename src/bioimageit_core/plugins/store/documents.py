@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from bioimageit_core.containers import Data, Dataset, Experiment, ProcessedData, RawData
 from bioimageit_core.core.exceptions import ConflictError, DataServiceError, DocumentError, NotFoundError
 from bioimageit_core.core.json_text import decode, encode
-from bioimageit_core.core.merge import merge
+from bioimageit_core.core.merge import merge, same_json
 from bioimageit_core.core.paths import absolute_path, is_within, relative_path
 from bioimageit_core.core.records import Document, Record, container_of, document_of, kind_of, plain_container_of
 from bioimageit_core.plugins.store.content import is_path
@@ -263,7 +263,7 @@ class Documents:
         def make(content: bytes) -> bytes | None:
             nonlocal seen
             before, after = decode(content, md_uri), change(decode(content, md_uri))
-            seen = None if after is None or after == before else (before, after)
+            seen = None if after is None or same_json(after, before) else (before, after)
             return encode(seen[1]) if seen else None
 
         self._replace(md_uri, make, temp, kind, sync=sync)

@@ -12,14 +12,15 @@ import itertools
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from bioimageit_core.containers import RawData
 from bioimageit_core.core.exceptions import BioImageITError
 from bioimageit_core.core.json_text import decode
 from bioimageit_core.core.paths import MD_SUFFIX, join, name_of, parent, relative_path
 from bioimageit_core.plugins.store.annotations import Annotated
+from bioimageit_core.plugins.store.answers import Answers
 from bioimageit_core.plugins.store.content import is_text
 from bioimageit_core.plugins.store.disk import Signature, is_coarse, is_settled, signature_of
 from bioimageit_core.plugins.store.documents import Documents
@@ -39,7 +40,7 @@ _AT_ONCE = 1000  # documents whose rows are made before they are written
 _MANY = 10_000  # documents of a folder that are worth a process which listens when we have ended
 
 
-class Index:
+class Index(Answers):
     """The index of the experiment of `layout`; not for use by several threads at once."""
 
     def __init__(
@@ -85,15 +86,20 @@ class Index:
     def refresh(self, md_uri: str, *, lineage: bool = True) -> int:
         """Bring the rows of a dataset, and with `lineage` of all datasets, up to date; return the dataset's id."""
         layout = self._layout
-        wanted = [name_of(parent(md_uri))]
+        asked, names = name_of(parent(md_uri)), []
         if lineage:
-            names = sorted(entry.name for entry in self._documents.files.entries(layout.root) if entry.is_dir)
-            wanted += [name for name in names if name not in wanted and not name.startswith(".") and is_text(name)]
+            folders = (entry.name for entry in self._documents.files.entries(layout.root) if entry.is_dir)
+            names = sorted(name for name in folders if name != asked and not name.startswith(".") and is_text(name))
         try:
-            return self._refresh(wanted)
+            return self._refresh(asked, names, lineage=lineage)
         except sqlite3.DatabaseError as error:
             self.begin_anew(error)
-            return self._refresh(wanted)
+            return self._refresh(asked, names, lineage=lineage)
+        except BaseException:  # what was heard of and not yet taken in would be lost: everything is looked at again
+            self._undo()
+            for watch in self._watches.values():
+                watch.miss()
+            raise
 
     def begin_anew(self, error: sqlite3.DatabaseError) -> None:
         """Go on in memory: it is damaged, or held by a process that does not end, and nothing is lost by that."""
@@ -104,20 +110,60 @@ class Index:
         for watch in self._watches.values():
             watch.miss()
 
-    def _refresh(self, folders: list[str]) -> int:
-        is_untraced, first = False, 0
-        for folder in folders:
-            with contextlib.suppress(FileNotFoundError):
-                dataset, wants_trace = self._refresh_folder(folder)
-                first, is_untraced = first or dataset, is_untraced or wants_trace
+    def _refresh(self, asked: str, others: list[str], *, lineage: bool) -> int:
+        number, is_untraced = self._refresh_folder(asked, is_asked=True)
+        if unread := self.unreadable(number):
+            is_untraced |= self._read_again(number, asked, unread)
+        for folder in others:
+            try:
+                is_untraced |= self._refresh_folder(folder, is_asked=False)[1]
+            except FileNotFoundError:  # it was removed a moment ago
+                is_untraced |= self._forget({folder})
+        if lineage:
+            known = {folder for (folder,) in self.database.execute("SELECT folder FROM dataset")}
+            is_untraced |= self._forget(known - {asked, *others})
         if is_untraced and self._rows.has_results():
             self._trace_origins()
         if self.database.in_transaction:
             self.database.execute("COMMIT")
-        return first
+        return number
 
-    def _refresh_folder(self, folder: str) -> tuple[int, bool]:
-        """Bring one folder up to date; return its number and whether what comes from what is to be traced."""
+    def _forget(self, folders: set[str]) -> bool:
+        """Forget datasets that are gone; say whether one was known."""
+        is_known = False
+        for folder in folders:
+            if row := self.database.execute("SELECT id FROM dataset WHERE folder = ?", (folder,)).fetchone():
+                self._begin()
+                self._rows.remove_all(row[0])
+                self.database.execute("DELETE FROM dataset WHERE id = ?", row)
+                is_known = True
+            if watch := self._watches.pop(folder, None):
+                watch.close()
+            self._seen.pop(folder, None)
+        return is_known
+
+    def _read_again(self, dataset: int, folder: str, files: list[str]) -> bool:
+        """Try documents that could not be read: what kept us from it may be none of the documents' doing."""
+        directory, items = join(self._layout.root, folder), []
+        for file in files:
+            if file.endswith(MD_SUFFIX) and "/" not in file:
+                with contextlib.suppress(OSError):
+                    items.append((file, signature_of(os.stat(join(directory, file)))))
+        rows = [self._row(join(directory, file), file, signature) for file, signature in items]
+        if not (rows := [row for row in rows if row.content is not None]):
+            return False
+        self._begin()
+        total = Sum(self.database.execute("SELECT seen FROM dataset WHERE id = ?", (dataset,)).fetchone()[0])
+        is_untraced = self._put(dataset, rows, total)
+        self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), dataset))
+        self._seen[folder] = str(total)
+        return is_untraced
+
+    def _refresh_folder(self, folder: str, *, is_asked: bool) -> tuple[int, bool]:
+        """Bring one folder up to date; return its number and whether what comes from what is to be traced.
+
+        Of one that is not asked for it does not matter in which order its list has its data, nor whether it is one.
+        """
         directory = join(self._layout.root, folder)
         query = "SELECT id, seen, listed, heard FROM dataset WHERE folder = ?"
         row = self.database.execute(query, (folder,)).fetchone()
@@ -142,7 +188,8 @@ class Index:
         seen = (str(total), "" if folder in self._deaf else mark)
         if seen != (row[1], row[3]):
             self.database.execute("UPDATE dataset SET seen = ?, heard = ? WHERE id = ?", (*seen, dataset))
-        self._order(dataset, directory, "" if is_gone or (now and self._rows.has_unplaced(dataset)) else row[2])
+        with contextlib.suppress(*([] if is_asked else [BioImageITError])):
+            self._order(dataset, directory, "" if is_gone or (now and self._rows.has_unplaced(dataset)) else row[2])
         return dataset, is_untraced
 
     def _begin(self) -> None:
@@ -165,7 +212,7 @@ class Index:
         with os.scandir(directory) as entries:
             for entry in entries:
                 if entry.name.endswith(MD_SUFFIX) and entry.name != own and is_text(entry.name):
-                    with contextlib.suppress(FileNotFoundError):  # removed meanwhile, or a link to nothing
+                    with contextlib.suppress(OSError):  # removed meanwhile, or a link to nothing or to itself
                         now[entry.name] = signature_of(entry.stat())
         before = self._rows.stored(dataset)
         total.count(before)
@@ -179,7 +226,7 @@ class Index:
                 path = join(directory, name)
                 try:
                     status = os.stat(path)
-                except FileNotFoundError:
+                except OSError:
                     gone.append(name)
                     continue
                 if status.st_nlink > 1 or os.path.islink(path):
@@ -213,6 +260,8 @@ class Index:
             data = self._documents.parse_data(content, md_uri)
         except (BioImageITError, OSError):
             return Row(file, signature)
+        if isinstance(data, RawData) != (parent(md_uri) == parent(self._layout.raw_dataset)):
+            return Row(file, signature)  # it says of itself that it belongs elsewhere
         row = Row(file, signature, content, (data.name, data.author, data.date, data.format))
         if isinstance(data, RawData):
             row.pairs = data.key_value_pairs
@@ -220,6 +269,11 @@ class Index:
             row.output = (data.output.get("name", ""), data.output.get("label", ""))
             row.parent = relative_path(data.inputs[0].uri, self._layout.experiment) if data.inputs else None
         return row
+
+    def is_raw(self, dataset: int) -> bool:
+        """Say whether a dataset is the raw one."""
+        row = self.database.execute("SELECT folder FROM dataset WHERE id = ?", (dataset,)).fetchone()
+        return row is not None and row[0] == name_of(parent(self._layout.raw_dataset))
 
     # What we wrote ourselves
 
@@ -229,8 +283,7 @@ class Index:
         What else changed meanwhile is noticed at the next `refresh` as ever.
         """
         directory = parent(md_uri)
-        try:
-            self._begin()
+        with self._taking_in(directory):
             query = "SELECT id, seen, listed FROM dataset WHERE folder = ?"
             row = self.database.execute(query, (name_of(directory),)).fetchone() or self._new(name_of(directory))
             dataset, total = int(row[0]), Sum(row[1])
@@ -246,11 +299,7 @@ class Index:
             if self._put(dataset, still, total) and self._rows.has_results():
                 self._trace_origins()
             self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), dataset))
-            self.database.execute("COMMIT")
             self._note(name_of(directory), row[1], str(total))
-        except sqlite3.Error as error:  # it is derived: the next query makes it right
-            logger.debug("the index of %s was not told: %s", directory, error)
-            self._undo()
 
     def take_annotations(self, changed: Sequence[Annotated]) -> None:
         """Take in documents that just got other annotations, where it knew what was there before."""
@@ -258,8 +307,7 @@ class Index:
         for each in changed:
             if each.before is not None and isinstance(each.signature, tuple) and not is_coarse(each.signature):
                 folders.setdefault(name_of(parent(each.md_uri)), []).append(each)
-        try:
-            self._begin()
+        with self._taking_in(self._layout.root):
             for folder, some in folders.items():
                 row = self.database.execute("SELECT id, seen FROM dataset WHERE folder = ?", (folder,)).fetchone()
                 if row:
@@ -267,23 +315,28 @@ class Index:
                     self._rows.annotate(row[0], some, total)
                     self.database.execute("UPDATE dataset SET seen = ? WHERE id = ?", (str(total), row[0]))
                     self._note(folder, row[1], str(total))
-            self.database.execute("COMMIT")
-        except sqlite3.Error as error:
-            logger.debug("the index of %s was not told: %s", self._layout.root, error)
-            self._undo()
 
     def take_order(self, md_uri: str) -> None:
         """Take in the list of a dataset, which was just written."""
         directory = parent(md_uri)
-        try:
-            self._begin()
+        with self._taking_in(directory):
             query = "SELECT id, listed FROM dataset WHERE folder = ?"
             if row := self.database.execute(query, (name_of(directory),)).fetchone():
                 self._order(int(row[0]), directory, row[1], is_ours=True)
+
+    @contextlib.contextmanager
+    def _taking_in(self, what: str) -> Iterator[None]:
+        """Take in all of it or nothing: an index is derived, and the next query makes it right."""
+        try:
+            self._begin()
+            yield
             self.database.execute("COMMIT")
         except (sqlite3.Error, BioImageITError, OSError) as error:
-            logger.debug("the index of %s was not told: %s", directory, error)
+            logger.debug("the index of %s was not told: %s", what, error)
             self._undo()
+        except BaseException:
+            self._undo()
+            raise
 
     def _note(self, folder: str, before: str, now: str) -> None:
         """Remember the sum over a folder that we changed ourselves."""
@@ -341,48 +394,6 @@ class Index:
         update(f"UPDATE doc SET origin = p.id {from_} AND p.dataset = (SELECT id FROM dataset WHERE folder = 'data')")
         while update(f"UPDATE doc SET origin = p.origin {from_} AND p.origin IS NOT NULL").rowcount:
             pass
-
-    def is_raw(self, dataset: int) -> bool:
-        """Say whether a dataset is the raw one."""
-        row = self.database.execute("SELECT folder FROM dataset WHERE id = ?", (dataset,)).fetchone()
-        return row is not None and row[0] == name_of(parent(self._layout.raw_dataset))
-
-    def unreadable(self, dataset: int) -> list[str]:
-        """List the documents of a dataset that are listed and cannot be read."""
-        query = "SELECT file FROM doc INDEXED BY doc_bad WHERE dataset = ? AND bad AND position IS NOT NULL"
-        return [file for (file,) in self.database.execute(query, (dataset,))]
-
-    def bodies(self, source: str, where: str, parameters: list[Any]) -> list[tuple[bytes]]:
-        """Return the documents that a condition selects, in their order; `file_and_content` reads one.
-
-        They are ``d`` in `source`, the tables, and in `where`; the parameters are those of both.
-        """
-        query = f"SELECT b.said FROM {source} JOIN body b ON b.doc = d.id WHERE {where} ORDER BY d.position"
-        return self.database.execute(query, parameters).fetchall()
-
-    def page(
-        self, source: str, where: str, parameters: list[Any], after: int, limit: int, offset: int = 0
-    ) -> list[tuple[int, bytes]]:
-        """Give the places of at most `limit` of these documents, and them.
-
-        Those are meant that follow the place `after`, without the first `offset` of them.
-        """
-        # what is skipped is counted before contents are looked up
-        found = f"SELECT d.id, d.position FROM {source} WHERE {where} AND d.position > ?"
-        found += " ORDER BY d.position LIMIT ? OFFSET ?"
-        query = f"SELECT f.position, b.said FROM ({found}) f JOIN body b ON b.doc = f.id ORDER BY f.position"
-        return self.database.execute(query, (*parameters, after, limit, offset)).fetchall()
-
-    def count(self, source: str, where: str, parameters: list[Any]) -> int:
-        """Count the documents that a condition selects."""
-        row = self.database.execute(f"SELECT count(*) FROM {source} WHERE {where}", parameters).fetchone()
-        return int(row[0])
-
-    def texts(self, key: str, prefix: str, limit: int) -> list[str]:
-        """List the values of a key, as text, that begin with `prefix`."""
-        query = "SELECT DISTINCT text FROM value v WHERE key = ? AND NOT blank AND substr(text, 1, ?) = ?"
-        query += " AND EXISTS (SELECT 1 FROM pair p WHERE p.value = v.id) ORDER BY text LIMIT ?"
-        return [text for (text,) in self.database.execute(query, (key, len(prefix), prefix, limit))]
 
 
 def _as_kept(signature: Signature) -> Signature:

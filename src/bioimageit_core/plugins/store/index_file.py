@@ -11,7 +11,7 @@ from bioimageit_core.plugins.store.index_rows import SCHEMA
 
 __all__ = ["connect", "forget"]
 
-_VERSION = 4
+_VERSION = 5
 
 
 def connect(path: str, *, durable: bool = False) -> sqlite3.Connection:

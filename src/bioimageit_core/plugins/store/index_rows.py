@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import zlib
@@ -100,7 +101,7 @@ def total_of(directory: str, but: str) -> tuple[Sum, bool]:
             if file[length:] == suffix and file != but:
                 try:
                     key, status = crc32(file.encode()), entry.stat()
-                except (FileNotFoundError, UnicodeEncodeError):  # removed meanwhile, a link to nothing, or no text
+                except (OSError, UnicodeEncodeError):  # removed meanwhile, a link to nothing or itself, or no text
                     continue
                 mtime, size, inode, ctime = signature_of(status)
                 total += key * (ctime ^ inode) + size + mtime
@@ -228,6 +229,10 @@ class Rows:
         self._forget(gone)
         return bool(gone)
 
+    def remove_all(self, dataset: int) -> None:
+        """Forget all documents of a dataset."""
+        self._forget(self.database.execute("SELECT id FROM doc WHERE dataset = ?", (dataset,)).fetchall())
+
     def _known(self, dataset: int, files: Sequence[str], columns: str) -> dict[str, tuple[Any, ...]]:
         """Return what is known of files, by name: number, signature and these columns."""
         found: dict[str, tuple[Any, ...]] = {}
@@ -259,6 +264,8 @@ class Rows:
 
 
 def _as_json(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)  # NaN or Infinity, where msgspec would say null
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:

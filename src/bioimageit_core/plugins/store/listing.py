@@ -17,7 +17,7 @@ import msgspec
 from bioimageit_core.containers import Container, Dataset
 from bioimageit_core.core.exceptions import DataServiceError
 from bioimageit_core.core.json_text import encode_line
-from bioimageit_core.core.paths import MD_SUFFIX, folded, join, name_of, parent
+from bioimageit_core.core.paths import MD_SUFFIX, folded, join, name_of, parent, relative_path
 from bioimageit_core.core.records import Document
 from bioimageit_core.plugins.store.content import is_path
 from bioimageit_core.plugins.store.documents import Documents
@@ -70,11 +70,15 @@ class Listings:
         return dataset
 
     def names(self, md_uri: str) -> list[str]:
-        """Return the names of the documents of all data of a dataset, in their order."""
+        """Return the paths of the documents of all data of a dataset, seen from its folder, in their order."""
         layout = Layout.of_record(md_uri)
         log, _ = self._files.read_log(layout.pending(md_uri))
         listed = self._documents.read(Dataset, md_uri).uris
-        names = [name_of(item.md_uri) for item in listed]
+        below = join(parent(md_uri), "")
+        names = [
+            uri.removeprefix(below) if uri.startswith(below) else relative_path(uri, md_uri)
+            for uri in (item.md_uri for item in listed)
+        ]
         if log:
             known = {item.uuid for item in listed}
             names += [url for uuid, url in _lines(log) if uuid not in known]

@@ -56,7 +56,7 @@ class LocalFiles(LocalLogs, LocalIncoming, Files):
     def __init__(self, durable: bool = True) -> None:
         super().__init__()
         self.durable = durable
-        self._locks: dict[str, ExperimentLock] = {}
+        self._locks: dict[tuple[int, str], ExperimentLock] = {}
         self._guard = threading.Lock()
         self._real: dict[str, str] = {}  # what directories are without links, each looked at once
 
@@ -228,7 +228,7 @@ class LocalFiles(LocalLogs, LocalIncoming, Files):
 
     def lock(self, directory: str) -> AbstractContextManager[None]:
         with self._guard:
-            lock = self._locks.setdefault(directory, ExperimentLock(directory))
+            lock = self._locks.setdefault((os.getpid(), directory), ExperimentLock(directory))  # none outlives a fork
         return lock.held()
 
     def sync_together(self, uris: Sequence[str], *, entries: bool = True) -> None:

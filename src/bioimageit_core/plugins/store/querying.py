@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -11,8 +12,8 @@ from typing import Any, TypeVar
 
 from bioimageit_core.containers import Container, Data, RawData
 from bioimageit_core.core.collector import paused_collector
-from bioimageit_core.core.exceptions import DataQueryError, NotFoundError
-from bioimageit_core.core.paths import join, parent
+from bioimageit_core.core.exceptions import DataQueryError, DocumentError, NotFoundError
+from bioimageit_core.core.paths import MD_SUFFIX, join, parent
 from bioimageit_core.core.query import parse_query
 from bioimageit_core.plugins.pages import DataPage
 from bioimageit_core.plugins.store.annotations import Annotated
@@ -67,6 +68,8 @@ class IndexedQueries(RawDataStore):
         self._lookout = lookout
         self._indexes: OrderedDict[str, Index] = OrderedDict()
         self._asking = threading.RLock()
+        self._process = os.getpid()
+        self._inherited: list[OrderedDict[str, Index]] = []
 
     def query_data(self, dataset: Container, query: str, origin_output_name: str = "") -> Iterator[Data]:
         """Give the data of a dataset that `query` selects, in the dataset's order.
@@ -161,10 +164,17 @@ class IndexedQueries(RawDataStore):
         is_raw = md_uri == layout.raw_dataset
         number = index.refresh(md_uri, lineage=not is_raw)
         for file in index.unreadable(number):
-            uri = join(parent(md_uri), file)
-            self.documents.parse_data(self.documents.content(uri, "data"), uri)
+            self._refuse(join(parent(md_uri), file), is_raw=is_raw)
         found = condition(index, number, parsed, speakable(output), list(map(speakable, keys)))
         return _Selection(index, parent(md_uri), is_raw, keys, found)
+
+    def _refuse(self, uri: str, *, is_raw: bool) -> None:
+        """Say why a document that is listed cannot be asked for."""
+        data = self.documents.parse_data(self.documents.content(uri, "data"), uri)
+        if isinstance(data, RawData) != is_raw:
+            raise DocumentError(uri, f"says that it is {data.type}, and is listed in a dataset of other data")
+        why = f"is listed, and cannot be asked for: a document of a data is in the folder of its list, *{MD_SUFFIX}"
+        raise DocumentError(uri, why)
 
     def _parsed(self, selection: _Selection, said: bytes) -> Data:
         file, content = file_and_content(said)
@@ -200,6 +210,9 @@ class IndexedQueries(RawDataStore):
                 index.take_annotations(changed)
 
     def _index(self, layout: Layout) -> Index:
+        if self._process != os.getpid():  # after a fork: to close what is the parent's would disturb it
+            self._inherited.append(self._indexes)
+            self._process, self._indexes = os.getpid(), OrderedDict()
         index = self._indexes.pop(layout.root, None)
         index = index or Index(self.documents, self.listings, layout, self._lookout)
         self._indexes[layout.root] = index

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from bioimageit_core.core.query import All, And, Compare, Has, In, Not, Or, Query
 from bioimageit_core.core.query_values import number_of
@@ -201,7 +200,7 @@ def _number(text: str) -> float | None:
 
 
 def _value(is_text: int, text: str) -> Any:
-    return text if is_text else msgspec.json.decode(text)
+    return text if is_text else json.loads(text)  # NaN and Infinity too
 
 
 def _key_of(query: Query) -> str:
