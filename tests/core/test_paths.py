@@ -126,6 +126,8 @@ def test_the_names_to_try_all_differ_and_can_be_stored(name: str) -> None:
         ("n" * 300, "300 bytes"),
         ("é" * 130, "260 bytes"),
         ("CON", "reserved on Windows"),
+        (".bioimageit", "its own"),
+        (" .BioImageIT.", "its own"),
         ("nul.tif", "reserved on Windows"),
     ],
 )

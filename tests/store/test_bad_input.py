@@ -234,8 +234,14 @@ def test_names_that_cannot_be(home: Any, service: Any, experiment: Experiment, s
 
 @pytest.mark.parametrize("name", ["data", "DATA", ".bioimageit", ".hidden", "experiment.md.json"])
 def test_names_of_datasets_that_are_taken(service: Any, experiment: Experiment, name: str) -> None:
-    with pytest.raises(ConflictError):
+    with pytest.raises((ConflictError, InvalidNameError)):
         service.create_dataset(experiment, name)
+
+
+def test_no_experiment_lies_where_the_workspace_keeps_what_is_ours(home: Any, service: Any) -> None:
+    for name in (".bioimageit", ". BioImageIT"):
+        with pytest.raises(InvalidNameError, match="its own"):
+            service.create_experiment(name, "ada", "now", [], home.workspace)
 
 
 def test_names_that_differ_only_in_case_are_one(home: Any, service: Any, experiment: Experiment) -> None:

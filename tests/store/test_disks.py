@@ -156,9 +156,10 @@ def test_a_bad_block_is_named_and_stops_nothing_else(btrfs: _Btrfs, tmp_path: Pa
     btrfs.spoil(contents[7][8192:8256], stored, btrfs.place / "sources" / "007.tif")
     with pytest.raises(OSError, match="Input/output error"):
         stored.read_bytes()
-    spared: list[int] = []
-    assert list(service.check_experiment(experiment.md_uri, spared=spared.append)) == []
-    assert spared == [12]
+    spared: list[tuple[int, int]] = []
+    tell = lambda *counts: spared.append(counts)  # noqa: E731
+    assert list(service.check_experiment(experiment.md_uri, spared=tell)) == []
+    assert spared == [(12, 0)]
     (found,) = service.check_experiment(experiment.md_uri, full=True)
     assert (found.kind, found.uri) == ("unreadable file", str(stored))
     with pytest.raises(DataServiceError, match=f"Input/output error '{stored}'"):

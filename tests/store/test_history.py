@@ -12,6 +12,7 @@ from bioimageit_core.containers import Container, Experiment, ProcessedData, Raw
 from bioimageit_core.core.acting import acting_as
 from bioimageit_core.core.exceptions import ConflictError, DataQueryError, DataServiceError, NotFoundError
 from bioimageit_core.plugins.changes import HistoryEntry, Kept
+from bioimageit_core.plugins.store import history as history_module
 
 HOMES = ("local", "memory")
 
@@ -135,6 +136,27 @@ def test_undoing_again_goes_further_back_and_an_undo_can_be_undone(
     assert [entry.is_undone for entry in history()[:5]] == [False, True, False, True, False]
     assert service.undo_change(experiment.md_uri).change == first
     assert genes(listed) == [""] * 3
+
+
+@pytest.mark.parametrize("left", [0, 1, 3, 4])
+def test_an_undo_whose_end_changes_nothing_is_done(
+    service: Any, experiment: Experiment, sources: Path, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "_CHUNK", 2)
+    (sources / "d.tif").write_bytes(b"d")
+    service.import_dir(experiment, str(sources), r"\.tif$", "ada", "imagetiff", "now")
+    dataset = service.get_dataset(experiment.raw_dataset.url)
+    uris = [item.md_uri for item in dataset.uris]
+    first = service.annotate_data(dataset, {md_uri: {"Day": "1"} for md_uri in uris})
+    second = service.annotate_data(dataset, {md_uri: {"Lot": "7"} for md_uri in uris})
+    for md_uri in uris[left:]:
+        data = service.get_raw_data(md_uri)
+        data.set_key_value_pair("Lot", "edited")
+        service.update_raw_data(data)
+    assert (service.undo_change(experiment.md_uri, second).count, len(uris)) == (left, 4)
+    with pytest.raises(ConflictError, match="undone already"):
+        service.undo_change(experiment.md_uri, second)
+    assert service.undo_change(experiment.md_uri, first).count == 4
 
 
 def test_an_annotation_of_one_data_can_be_undone_and_another_update_cannot(

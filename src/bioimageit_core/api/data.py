@@ -200,7 +200,7 @@ class DataRequests(Services):
         progress: Callable[[int, int], None] | None = None,
         *,
         full: bool | None = None,
-        spared: Callable[[int], None] | None = None,
+        spared: Callable[[int, int], None] | None = None,
     ) -> Iterator[Finding]:
         """Give what in an experiment does not hold.
 
@@ -214,7 +214,8 @@ class DataRequests(Services):
             Whether to read the files too that did not change since a check read them last, by time and size: what a
             failing disk does to a file does not show there.
         spared
-            Called in the end with how many files were not read for that; never by a service that reads them all.
+            Called in the end with how many files were not read for that, and how many could not be compared because
+            nothing says what they were when they were stored; never by a service that reads and compares them all.
 
         Raises
         ------

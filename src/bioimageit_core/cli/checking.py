@@ -17,15 +17,15 @@ __all__ = ["find", "repair", "show"]
 
 def find(
     session: Session, experiment: Experiment, has_content: bool, is_full: bool = False
-) -> tuple[list[Finding], int]:
-    """Ask the data service what does not hold; return that, and how many files were not read again.
+) -> tuple[list[Finding], tuple[int, int]]:
+    """Ask the data service what does not hold; return that, and how many files were not read again, or not known.
 
     Raises
     ------
     UnsupportedError
         The service cannot check.
     """
-    spared = [0]
+    spared = [(0, 0)]
     with session.progress("checking") as progress:
         findings = list(
             session.request.check_experiment(
@@ -33,7 +33,7 @@ def find(
                 has_content,
                 lambda done, total: progress.notify_progress(100 * done // max(total, 1), f"{done} of {total} data"),
                 full=is_full or None,
-                spared=spared.append,
+                spared=lambda unchanged, unknown: spared.append((unchanged, unknown)),
             )
         )
     return findings, spared[-1]
@@ -51,11 +51,14 @@ def repair(session: Session, experiment: Experiment) -> list[str]:
         return list(session.request.repair_experiment(experiment))
 
 
-def show(experiment: Experiment, repairs: list[str], findings: list[Finding], spared: int, as_json: bool) -> None:
+def show(
+    experiment: Experiment, repairs: list[str], findings: list[Finding], spared: tuple[int, int], as_json: bool
+) -> None:
     """Show what was mended, and what does not hold."""
     if as_json:
         found = [dataclasses.asdict(finding) for finding in findings]
-        show_json({"experiment": experiment.md_uri, "repairs": repairs, "findings": found, "not_read_again": spared})
+        said = {"experiment": experiment.md_uri, "repairs": repairs, "findings": found}
+        show_json({**said, "not_read_again": spared[0], "not_comparable": spared[1]})
         return
     for text in repairs:
         show_text(f"mended: {text}")
@@ -63,8 +66,10 @@ def show(experiment: Experiment, repairs: list[str], findings: list[Finding], sp
         show_text(f"{experiment.name}: everything holds")
     else:
         _show_findings(findings)
-    if spared:
-        show_text(f"not read again, as unchanged since a check read them: {spared} (--full reads them)")
+    if spared[0]:
+        show_text(f"not read again, as unchanged since a check read them: {spared[0]} (--full reads them)")
+    if spared[1]:
+        show_text(f"not compared, as nothing tells what they were when they were stored: {spared[1]}")
 
 
 def _show_findings(findings: list[Finding]) -> None:

@@ -96,7 +96,7 @@ def export(
     with session.progress(f"exporting {found.name}"):
         report = session.request.export(found, target, forms[0], dry_run=dry_run, **options)
     _show(report, dry_run, as_json)
-    if report.left_out:
+    if report.left_out or report.changed:
         raise typer.Exit(Status.PARTIAL)
 
 
@@ -113,5 +113,7 @@ def _show(report: ExportReport, dry_run: bool, as_json: bool) -> None:
         show_text(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
     for line in report.left_out:
         show_text(f"left out: {line}")
+    for line in report.changed:
+        show_text(f"changed here: {line}")
     if not dry_run:
         show_text(f"now at {report.path}")

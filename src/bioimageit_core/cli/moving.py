@@ -53,7 +53,8 @@ def transfer(
 
     Files are verified at both ends. A transfer that was interrupted is simply run again. What the new home cannot hold
     as the old one did is told, and kept there in a document so that it comes back with the next move; what is there
-    already and was changed since is told and left as it is. In both cases the exit status is 4.
+    already and was changed since is told and left as it is; a file that is not what was stored here is told, and moved
+    as it is. In these cases the exit status is 4.
     """
     session = session_of(ctx)
     found = session.experiment(experiment)
@@ -61,7 +62,7 @@ def transfer(
     with session.progress(f"transferring {found.name}"):
         report = session.request.transfer(found, target, place, dry_run=dry_run)
     show(found.md_uri, report, dry_run, as_json)
-    if report.not_held or report.differing:
+    if report.not_held or report.differing or report.changed:
         raise typer.Exit(Status.PARTIAL)
 
 
@@ -121,7 +122,12 @@ def show(source: str, report: TransferReport, dry_run: bool, as_json: bool) -> N
     there = f", {report.present} were there already" if report.present else ""
     verb = "would be moved" if dry_run else "moved"
     show_text(f"{report.moved} data in {report.datasets} datasets {verb}{there}; {report.runs} runs")
-    for lines, what in ((report.not_held, "kept in a document"), (report.differing, "changed since")):
+    told = (
+        (report.not_held, "kept in a document"),
+        (report.differing, "changed since"),
+        (report.changed, "changed here"),
+    )
+    for lines, what in told:
         for line in lines[:_MOST_LINES]:
             show_text(f"{what}: {line}")
         if len(lines) > _MOST_LINES:

@@ -15,6 +15,7 @@ from bioimageit_core.core.exceptions import InvalidNameError
 
 __all__ = [
     "MD_SUFFIX",
+    "OURS",
     "absolute_path",
     "candidates",
     "check_name",
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 MD_SUFFIX = ".md.json"
+OURS = ".bioimageit"
+"""The folder of what is ours alone: journal, locks, index, trash, work in progress."""
+
 _PLAIN_REST = re.compile(r"[^/\\.][^/\\]*(?:/[^/\\.][^/\\]*)*") if os.sep == "/" else re.compile(r"(?!)")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,()+-]{0,199}")
 _MAX_BYTES = 255  # of one name, on ext4, APFS, NTFS (there in UTF-16 units) and in S3 consoles
@@ -169,7 +173,14 @@ def check_name(kind: str, name: str, *, max_bytes: int = _MAX_BYTES) -> str:
         raise InvalidNameError(kind, name, f"it has {len(name.encode())} bytes, at most {max_bytes} can be stored")
     if _RESERVED.match(name.strip()):
         raise InvalidNameError(kind, name, "it is reserved on Windows")
+    if _is_ours(name):
+        raise InvalidNameError(kind, name, "it is the name of the folder where this software keeps what is its own")
     return name
+
+
+def _is_ours(name: str) -> bool:
+    """Say whether a name is, on any filesystem, that of the folder of ours."""
+    return "".join(folded(name).split()).rstrip(".") == OURS
 
 
 def storable_name(name: str) -> str:
@@ -180,7 +191,7 @@ def storable_name(name: str) -> str:
     if is_plain(name) and not name.lower().endswith(MD_SUFFIX):
         return name
     stored = re.sub(r"[/\\]", "_", _CONTROL.sub("_", name))
-    if _RESERVED.match(stored) or stored.strip(". ") == "":
+    if _RESERVED.match(stored) or stored.strip(". ") == "" or _is_ours(stored):
         stored = f"_{stored}"
     if stored.lower().endswith(MD_SUFFIX):
         stored = f"{stored[: -len('.json')]}_.json"

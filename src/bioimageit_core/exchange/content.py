@@ -10,7 +10,7 @@ import tempfile
 from bioimageit_core.containers import Data
 from bioimageit_core.core.exceptions import NotFoundError
 from bioimageit_core.core.hashing import naming, sha256_of
-from bioimageit_core.plugins.contracts import DataService, DownloadsData, GetsDataUri
+from bioimageit_core.plugins.contracts import DataService, DownloadsData, GetsDataUri, RemembersContent
 
 __all__ = ["digest", "fetch", "local_path", "stored_digest"]
 
@@ -54,6 +54,13 @@ def stored_digest(service: DataService, data: Data, *, lies_at_uri: bool = False
         return digest(data.uri)[0]
     with tempfile.TemporaryDirectory(prefix="bioimageit-") as room:
         return digest(fetch(service, data, room))[0]
+
+
+def change_of(service: DataService, data: Data, sha256: str) -> str:
+    """Say in words that a data has not the content it was stored with; ``''`` where it has, or nobody knows."""
+    if isinstance(service, RemembersContent) and service.is_as_stored(data, sha256) is False:
+        return f"{data.name}: its content is not what was stored, and was taken as it is; 'bioimageit check' tells more"
+    return ""
 
 
 def digest(path: str) -> tuple[str, int]:

@@ -31,6 +31,8 @@ class ExportReport:
         Bytes of what was written.
     left_out
         What is not in it, and why, in words.
+    changed
+        Files that are not what the home has stored, in words: a disk or somebody changed them.
     facts
         What else there is to say: by form.
     """
@@ -40,6 +42,7 @@ class ExportReport:
     present: int = 0
     size: int = 0
     left_out: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
 

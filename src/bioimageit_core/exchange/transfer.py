@@ -16,6 +16,7 @@ from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.records import container_of
 from bioimageit_core.exchange.arrival import Arrival
 from bioimageit_core.exchange.begun import Begun
+from bioimageit_core.exchange.content import change_of
 from bioimageit_core.exchange.facts import REFERENCE, differences, facts
 from bioimageit_core.exchange.kept import KEPT, Keeper, Kept, own_datasets
 from bioimageit_core.exchange.loads import Fetched, loads
@@ -42,6 +43,8 @@ class TransferReport:
         document and comes back with the next move.
     differing
         What was there already and is not as in the source, in words: somebody changed one of them since.
+    changed
+        Files that are not what the source has stored, in words: a disk or somebody changed them.
     """
 
     md_uri: str = ""
@@ -52,6 +55,7 @@ class TransferReport:
     size: int = 0
     not_held: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
 
 def transfer_experiment(
@@ -278,6 +282,8 @@ class _Transfer:
         if lay_at and REFERENCE not in arrived.extra:
             self._keeper.keep_reference(data.uuid, lay_at)
             self._report.not_held.append(f"{data.name}: was left where it lay, and is a copy now")
+        if told := change_of(self._source, data, fetched.sha256):
+            self._report.changed.append(f"{moving.link.name}/{told}")
         self._compare(data, arrived, f"{moving.link.name}/{data.name}", data.uuid)
         self._report.moved += 1
         self._report.size += fetched.size

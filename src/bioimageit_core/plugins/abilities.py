@@ -30,6 +30,7 @@ __all__ = [
     "PagesData",
     "QueriesData",
     "ReceivesData",
+    "RemembersContent",
     "RunsCommands",
     "SharesDirectory",
     "StagesItems",
@@ -189,6 +190,18 @@ class ReceivesData(Protocol):
             A name cannot be stored; then nothing was.
         DataServiceError
             Something else failed; what is stored by then is stored whole.
+        """
+        ...
+
+
+@runtime_checkable
+class RemembersContent(Protocol):
+    """Remembers what the content of a data was when it was stored."""
+
+    def is_as_stored(self, data: Data, sha256: str) -> bool | None:
+        """Say whether a data was stored with a content of this SHA-256; None where that is not known.
+
+        Of a directory it is the SHA-256 of its lines ``<sha256>  <path>``, sorted by path.
         """
         ...
 

@@ -41,6 +41,7 @@ ABILITIES: dict[str, tuple[type, ...]] = {
         optional.UpdatesRun,
         optional.AnnotatesData,
         optional.ReceivesData,
+        optional.RemembersContent,
         optional.ChecksExperiments,
         optional.KeepsHistory,
         optional.DeletesData,

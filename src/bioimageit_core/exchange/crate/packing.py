@@ -16,7 +16,7 @@ from bioimageit_core.core.json_text import encode
 from bioimageit_core.core.observer import Observer
 from bioimageit_core.core.paths import candidates, document_names, file_names, folded, relative_path, storable_name
 from bioimageit_core.core.records import document_of
-from bioimageit_core.exchange.content import digest, fetch
+from bioimageit_core.exchange.content import change_of, digest, fetch
 from bioimageit_core.exchange.facts import REFERENCE
 from bioimageit_core.jobs.selection import iterate_data
 from bioimageit_core.plugins.contracts import DataService, GetsDataUri, ListsRuns
@@ -70,6 +70,8 @@ class Packed:
 
     experiment: Experiment
     datasets: list[PackedDataset]
+    changed: list[str] = field(default_factory=list)
+    """Of which files the home says that they are not what was stored, in words."""
 
     def all_data(self) -> Iterator[PackedData]:
         """Give the data of all datasets."""
@@ -101,6 +103,7 @@ class _Packer:
         self._folder = folder
         self._by_reference = by_reference
         self._observers = observers
+        self._changed: list[str] = []
         self._room = ""  # where a file arrives before it has its name
         self._places: dict[str, str] = {}  # uuid of a record: its document, relative to the crate
         self._names: dict[str, set[str]] = {}  # what each folder holds, as filesystems without case see it
@@ -112,7 +115,7 @@ class _Packer:
         datasets = [self._dataset(info, info is experiment.raw_dataset) for info in infos]
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=OURS) as self._room:
             self._write_files(datasets)
-        packed = Packed(experiment, datasets)
+        packed = Packed(experiment, datasets, self._changed)
         self._write_documents(packed)
         return packed
 
@@ -157,6 +160,8 @@ class _Packer:
             os.replace(fetched, path)
             packed = f"{folder}/{name}"
         sha256, size = digest(path)
+        if told := change_of(self._service, data, sha256):
+            self._changed.append(told)
         self._places[data.uuid] = f"{folder}/{self._free(folder, document_names(storable_name(name)))}"
         return PackedData(data, packed, sha256, size, os.path.isdir(path))
 

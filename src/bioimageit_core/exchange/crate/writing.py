@@ -80,7 +80,8 @@ def write_crate(
             shutil.rmtree(room, ignore_errors=True)
     data = list(packed.all_data())
     facts = {"profiles": list(profiles), "executions": actions}
-    return ExportReport(str(target), len(data), size=sum(item.size for item in data), facts=facts)
+    size = sum(item.size for item in data)
+    return ExportReport(str(target), len(data), size=size, changed=packed.changed, facts=facts)
 
 
 def _counted(what: Exporting, target: Path) -> ExportReport:

@@ -7,8 +7,10 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -35,6 +37,7 @@ __all__ = ["Checker"]
 Progress = Callable[[int, int], None]
 _A = TypeVar("_A")
 _B = TypeVar("_B")
+_RUN = re.compile(r"run(_[0-9]+)?\.md\.json")
 _BATCH = 256  # documents that are held at a time
 _SHARE = 32  # of them that a thread takes at a time
 _PROBE = 4  # by which it is seen whether threads help
@@ -68,6 +71,10 @@ class _Seen:
     data: RawData | ProcessedData | None = None
     said: bytes = b""
     signature: str = ""
+    md_uri: str = ""
+    run: str = ""
+    is_whole: bool = False
+    is_unknown: bool = False
     is_spared: bool = False
     describes: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
@@ -94,12 +101,15 @@ class Checker:
         self._full = full
         self._sums: dict[str, tuple[Stored, ...]] = {}
         self._origin_of: dict[str, str] | None = None
-        self._spared = 0
+        self._spared = self._unknown = 0
 
     @property
-    def spared(self) -> int:
-        """How many files were not read, as they did not change since a check read them."""
-        return self._spared
+    def spared(self) -> tuple[int, int]:
+        """How many files were not read as they are unchanged since a check read them, and how many as none knows them.
+
+        Nothing says what the latter were when they were stored: the journal was lost, or other software wrote them.
+        """
+        return self._spared, self._unknown
 
     def check(self, *, content: bool = True, progress: Progress | None = None) -> Iterator[Finding]:
         """Give what does not hold.
@@ -177,6 +187,7 @@ class Checker:
     ) -> Iterator[Finding]:
         """Look at the documents of a folder and their files, several at a time and no more held than a batch."""
         described: set[str] = set()
+        runs: Counter[str] = Counter()
         documents = iter(folder.documents)
         while batch := list(itertools.islice(documents, _BATCH)):
             held: list[tuple[str, str, str]] = []
@@ -184,9 +195,15 @@ class Checker:
                 counter.count()
                 described |= seen.describes
                 self._spared += seen.is_spared
+                self._unknown += seen.is_unknown
+                runs[seen.run] += 1
                 held += seen.held
                 yield from seen.findings
             checked.remember(held)
+        for run, count in runs.items():
+            if run and not self._files.exists(run):
+                why = f"the run of {count} results of {name_of(parent(folder.md_uri))!r}, and not there"
+                yield Finding("missing document", run, why)
         for md_uri, uuids in folder.twice.items():
             why = f"listed {len(uuids)} times in {name_of(folder.md_uri)}, as {', '.join(uuids)}"
             yield Finding("listed twice", md_uri, why, repairable=True)
@@ -205,7 +222,7 @@ class Checker:
         looked = _each(pool, functools.partial(self._look, folder), batch)
         known: dict[str, tuple[str, str]] = {}
         if content:
-            known = checked.known([path for seen in looked if seen.data for path in (seen.data.md_uri, seen.data.uri)])
+            known = checked.known([seen.md_uri for seen in looked] + [seen.data.uri for seen in looked if seen.data])
         compare = functools.partial(self._compare, known, content)
         large = {id(seen): pool.submit(compare, seen) for seen in looked if content and self._is_large(seen)}
         _each(pool, compare, [seen for seen in looked if id(seen) not in large])
@@ -221,15 +238,15 @@ class Checker:
 
     def _compare(self, known: dict[str, tuple[str, str]], content: bool, seen: _Seen) -> None:
         """Compare a document and its file with what is known of them; then the document is let go."""
+        if content and seen.is_whole:
+            _compare_document(seen, seen.md_uri, known)
         if seen.data is not None:
-            if content:
-                _compare_document(seen, seen.data.md_uri, known)
             self._look_at_file(seen, seen.data, known, content)
         seen.said, seen.data = b"", None
 
     def _look(self, folder: _Folder, md_uri: str) -> _Seen:
         """Read a document; of one that cannot be told to be a data's there is no more to say."""
-        seen, is_read = _Seen(), False
+        seen, is_read = _Seen(md_uri=md_uri), False
         try:
             # what every writer leaves: a change that keeps it is told
             try:
@@ -241,6 +258,7 @@ class Checker:
             is_read = True
             if b'"process"' in seen.said and kind_of(decode(seen.said, md_uri)) == "run":
                 self._documents.parse(Run, seen.said, md_uri)
+                seen.is_whole = True
                 return seen
             data = self._documents.parse_data(seen.said, md_uri)
         except NotFoundError:
@@ -250,7 +268,8 @@ class Checker:
         except BioImageITError as error:
             # what another program means by whole JSON is for people to judge; what was cut off and is nobody's goes
             is_empty = is_read and not seen.said.strip(b"\0 \n")  # not one that others may read, or later
-            is_torn = is_empty or (is_read and md_uri not in folder.listed and _is_torn(seen.said))
+            is_run = _RUN.fullmatch(name_of(md_uri)) is not None  # no list names it, but results do
+            is_torn = is_empty or (is_read and not is_run and md_uri not in folder.listed and _is_torn(seen.said))
             kind = "leftover" if is_torn and md_uri not in folder.listed else "unreadable document"
             seen.findings.append(Finding(kind, md_uri, str(error), repairable=is_torn))
             stem = name_of(md_uri).removesuffix(MD_SUFFIX)
@@ -263,7 +282,8 @@ class Checker:
         elif data.uuid != folder.listed[md_uri]:
             why = f"has uuid {data.uuid}, listed as {folder.listed[md_uri]}"
             seen.findings.append(Finding("swapped document", md_uri, why))
-        seen.data = data
+        seen.data, seen.is_whole = data, True
+        seen.run = data.run.md_uri if isinstance(data, ProcessedData) else ""
         return seen
 
     def _look_at_file(
@@ -277,6 +297,7 @@ class Checker:
             if not right or not content:
                 if not self._files.exists(data.uri):
                     raise FileNotFoundError
+                seen.is_unknown = content
                 return
             signature = as_text(_lasting(self._files.content_signature(data.uri)))
             if signature and not self._full and known.get(data.uri) == (signature, right[-1].sha256):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +100,7 @@ class History:
         """
         batch, lines = self._annotation(layout, change)
         undo, kept, count = new_change(), [], 0
+        last: list[Annotated] = []  # it is told of in the end, with the mark that all was done
         for start in range(0, len(lines), _CHUNK):
             pairs: dict[str, dict[str, Any]] = {}
             for record in lines[start : start + _CHUNK]:
@@ -110,7 +112,10 @@ class History:
             changed = [each for some in annotate(self._documents, layout.temp, pairs) for each in some]
             count += len(changed)
             self._documents.files.sync(layout.root)  # so that the journal never knows more than the documents
-            self._tell(layout, undo, batch, changed, is_last=start + _CHUNK >= len(lines))
+            self._tell(layout, undo, batch, [*last, *changed][:-1])
+            last = changed[-1:] or last
+        about = (last[0].md_uri, last[0].old, last[0].new) if last else (self._document(layout, lines[-1]), {}, {})
+        self._journal.append(layout, [self._line(layout, undo, batch, *about, last=True)], sync=False)
         return Undone(batch, count, tuple(kept))
 
     def _to_take_back(self, md_uri: str, old: dict[str, Any], new: dict[str, Any]) -> tuple[dict[str, Any], list[Kept]]:
@@ -129,14 +134,22 @@ class History:
                 kept.append(Kept(md_uri, key, written, found))
         return back, kept
 
-    def _tell(self, layout: Layout, undo: str, of: str, changed: list[Annotated], *, is_last: bool) -> None:
-        lines = []
-        for each in changed:
-            # where the mark is missing, the undo was interrupted and can be done again
-            mark = {"last": True} if is_last and each is changed[-1] else {}
-            facts: dict[str, Any] = {"of": of, "old": each.old, "new": each.new, **mark}
-            lines.append(self._journal.line(layout, "undo", each.md_uri, batch=undo, **facts))
+    def _tell(self, layout: Layout, undo: str, of: str, changed: list[Annotated]) -> None:
+        lines = [self._line(layout, undo, of, each.md_uri, each.old, each.new) for each in changed]
         self._journal.append(layout, lines, sync=False)
+
+    def _line(
+        self,
+        layout: Layout,
+        undo: str,
+        of: str,
+        md_uri: str,
+        old: Mapping[str, Any],
+        new: Mapping[str, Any],
+        **mark: Any,
+    ) -> bytes:
+        """Make a line of an undo; where none has the mark `last`, it was interrupted and can be done again."""
+        return self._journal.line(layout, "undo", md_uri, batch=undo, of=of, old=old, new=new, **mark)
 
     def _annotation(self, layout: Layout, change: str) -> tuple[str, list[dict[str, Any]]]:
         """Find the lines of a change that can be taken back, in their order."""

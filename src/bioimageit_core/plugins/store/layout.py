@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bioimageit_core.core.paths import join, name_of, parent
+from bioimageit_core.core.paths import OURS, join, name_of, parent
 
 __all__ = ["DATA", "DERIVED", "EXPERIMENT", "OURS", "PROCESSED_DATASET", "RAW_DATASET", "Layout"]
 
@@ -12,8 +12,6 @@ EXPERIMENT = "experiment.md.json"
 RAW_DATASET = "raw_dataset.md.json"
 PROCESSED_DATASET = "processed_dataset.md.json"
 DATA = "data"
-OURS = ".bioimageit"
-"""The folder of an experiment that holds what is ours alone: journal, locks, index, trash, work in progress."""
 
 DERIVED = ("index.sqlite-journal", "index.sqlite", "checked.sqlite")
 """What of ours is made again when it is gone."""

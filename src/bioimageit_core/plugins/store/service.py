@@ -40,6 +40,7 @@ from bioimageit_core.plugins.store.raw_data import RawDataStore
 if TYPE_CHECKING:
     from bioimageit_core.plugins.changes import HistoryPage, Undone
     from bioimageit_core.plugins.store.history import History
+    from bioimageit_core.plugins.store.recorded import Recorded
     from bioimageit_core.plugins.store.results import Results
 
 __all__ = ["Store"]
@@ -48,6 +49,8 @@ __all__ = ["Store"]
 @told
 class Store(RawDataStore, DeletingStore, DataService):
     """Experiments on a filesystem, with all that the contract of a data service asks for."""
+
+    _recorded: Recorded | None = None  # of the experiment that was asked about last
 
     # what only some commands need is loaded when it is used
 
@@ -259,6 +262,18 @@ class Store(RawDataStore, DeletingStore, DataService):
         uri = self.files.absolute(md_uri)
         return self.documents.parse_data(self.documents.content(uri, "data"), uri)
 
+    def is_as_stored(self, data: Data, sha256: str) -> bool | None:
+        """Say whether a content is what was written down of a data; see `abilities.RemembersContent`."""
+        from bioimageit_core.plugins.store.recorded import Recorded
+
+        said = data.extra.get(REFERENCE)
+        if isinstance(said, dict):
+            return bool(said.get("sha256") == sha256)
+        layout = Layout.of_record(self.files.absolute(data.md_uri))
+        if self._recorded is None or not self._recorded.is_of(layout):
+            self._recorded = Recorded(self.files, self.journal, layout)
+        return self._recorded.agrees(data.uri, sha256)
+
     def check_experiment(
         self,
         md_uri: str,
@@ -266,7 +281,7 @@ class Store(RawDataStore, DeletingStore, DataService):
         progress: Callable[[int, int], None] | None = None,
         *,
         full: bool = False,
-        spared: Callable[[int], None] | None = None,
+        spared: Callable[[int, int], None] | None = None,
     ) -> Iterator[Finding]:
         from bioimageit_core.plugins.store.checking import Checker
 
@@ -274,7 +289,7 @@ class Store(RawDataStore, DeletingStore, DataService):
         checker = Checker(self.documents, self.listings, self.journal, layout, full=full)
         yield from checker.check(content=content, progress=progress)
         if spared is not None:
-            spared(checker.spared)
+            spared(*checker.spared)
 
     def repair_experiment(self, md_uri: str) -> Iterator[str]:
         from bioimageit_core.plugins.store.repairing import Repairer
