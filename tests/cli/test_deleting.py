@@ -59,6 +59,8 @@ def test_what_others_depend_on_is_deleted_only_if_one_says_how(bioimageit: Any, 
 
     assert bioimageit("delete", results, "first", "--yes", "--keep").status == 0
     assert len(names(bioimageit, results, "second")) == 3
+    shown = bioimageit("show", results, "second")
+    assert (shown.status, [row[3] for row in shown.rows[1:]]) == (0, ["?"] * 3)
     assert bioimageit("query", results, "-d", "first").status == 3
     status = bioimageit("status", results, "--json")
     assert [each["state"] for each in status.json["datasets"]] == ["stale"]

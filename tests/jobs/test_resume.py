@@ -122,6 +122,23 @@ def test_a_result_that_was_removed_is_made_again(local: Any, make_tool: MakeTool
     ]
 
 
+def test_a_result_whose_file_is_gone_is_made_again(local: Any, make_tool: MakeTool) -> None:
+    local.add("a", "b")
+    tool = make_tool()
+    local.run(local.job(tool))
+    (lost,) = [data for data in local.data() if data.name == "o_b"]
+    os.unlink(lost.uri)
+    local.add("c")
+
+    assert sorted(plan_job(local.job(tool), data=local.service).reasons()) == [
+        ("run", "not done yet", 1),
+        ("run", "the file of output 'o_b' is not there any more", 1),
+        ("skip", "done by an earlier run", 1),
+    ]
+    local.run(local.job(tool))
+    assert plan_job(local.job(tool), data=local.service).counts() == {"skip": 3}
+
+
 def test_a_run_that_was_cut_off_is_gone_on_with(local: Any, make_tool: MakeTool) -> None:
     local.add("a", "b")
     tool = make_tool()

@@ -237,3 +237,16 @@ def test_a_result_that_cannot_come_back_before_its_dataset_keeps_nothing_from_co
         assert home.make().restore(experiment.md_uri, entry.id).id == entry.id
     assert service.get_processed_data(mask.md_uri).uuid == mask.uuid
     assert findings() == []
+
+
+def test_of_a_file_that_was_replaced_it_is_told_where_it_lies(
+    service: Any, experiment: Experiment, data: list[RawData], tmp_path: Path, home: Any
+) -> None:
+    (tmp_path / data[0].name).write_bytes(b"another")
+    how = ("ada", "imagetiff", "now")
+    service.import_data(experiment, str(tmp_path / data[0].name), data[0].name, *how, on_conflict="replace")
+    (entry,) = service.get_trash(experiment.md_uri)
+    assert entry.state == "file"
+    with pytest.raises(ConflictError, match="copy it from") as told:
+        service.restore(experiment.md_uri, entry.name)
+    assert home.read(str(told.value).rpartition("copy it from ")[2]) == f"content of {data[0].name}".encode()

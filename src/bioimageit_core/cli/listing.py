@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.containers import Data, ProcessedData, RawData
+from bioimageit_core.core.exceptions import DataServiceError
 
 if TYPE_CHECKING:
     from bioimageit_core.cli.session import Session
@@ -25,8 +27,10 @@ def data_columns(experiment: Experiment, dataset: str) -> list[str]:
 def data_row(session: Session, data: Data, columns: list[str]) -> list[Any]:
     """Return a data's row; results have the annotations of the raw data that they come from."""
     if isinstance(data, ProcessedData):
-        origin = session.request.get_origin(data)
-        parent = session.request.get_parent(data)
+        origin = parent = None
+        with contextlib.suppress(DataServiceError):  # what it was made from was deleted, or cannot be read
+            parent = session.request.get_parent(data)
+            origin = session.request.get_origin(data)
         fixed = [data.name, data.format, data.output.get("name", ""), parent.name if parent else "?"]
     else:
         origin = data if isinstance(data, RawData) else None

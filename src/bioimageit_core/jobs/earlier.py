@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bioimageit_core.containers import Dataset, ProcessedData, Run, Tool
+from bioimageit_core.core.paths import MD_SUFFIX
 from bioimageit_core.jobs.record import FileRecord, RunRecord, read_record
 from bioimageit_core.jobs.selection import iterate_data
 from bioimageit_core.plugins.contracts import ListsRuns
@@ -93,6 +95,8 @@ class Earlier:
     by_key: dict[str, Result] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
+    gone: dict[Identity, str] = field(default_factory=dict)
+    """What is not there any more of what was made from inputs."""
 
     def add(self, result: Result) -> None:
         """Take a result in; a later one of the same inputs stands for the earlier."""
@@ -132,6 +136,7 @@ def read_earlier(
     earlier = Earlier()
     there = {entry.uuid: entry.md_uri for entry in dataset.uris}
     unrecorded: list[Run] = []
+    files = _Files(data_service)
     for run in runs_of(data_service, dataset):
         record = read_record(run)
         if record is not None:
@@ -145,12 +150,43 @@ def read_earlier(
             unrecorded.append(run)
         for item in record.items if record is not None else []:
             is_whole = all(file.uuid in there for file in item.outputs)
+            if is_whole and (gone := files.gone(there[file.uuid] for file in item.outputs)):
+                identity = identity_of((file.name, file.uuid) for file in item.inputs)
+                earlier.gone[identity] = f"the file of output {gone!r} is not there any more"
+                continue
             lacks = any(file.name not in discard for file in item.dropped)
             if item.state in ("done", "reused") and is_whole and not lacks:
                 earlier.add(Result(dataset.name, item.outputs, item.inputs, item.key, there))
     if unrecorded and same_dataset:
         _add_by_documents(earlier, data_service, dataset, unrecorded, outputs)
     return earlier
+
+
+class _Files:
+    """Says whether the files of results are there, where a home keeps them on this machine."""
+
+    def __init__(self, data_service: DataService) -> None:
+        self._data_service = data_service
+        self._stems: dict[str, set[str]] = {}
+
+    def gone(self, md_uris: Iterable[str]) -> str:
+        """Name the first data whose file is not there any more; ``''`` where all are."""
+        for md_uri in md_uris:
+            folder, name = os.path.split(md_uri)
+            # a directory is looked at once; documents are read of those alone that have no file of their name in it
+            if not os.path.isabs(folder) or name.removesuffix(MD_SUFFIX) in self._in(folder):
+                continue
+            data = self._data_service.get_processed_data(md_uri)
+            if os.path.isabs(data.uri) and not os.path.exists(data.uri):
+                return data.name
+        return ""
+
+    def _in(self, folder: str) -> set[str]:
+        if folder not in self._stems:
+            all_names = os.listdir(folder) if os.path.isdir(folder) else []
+            names = [name for name in all_names if not name.endswith(MD_SUFFIX)]
+            self._stems[folder] = {*names, *(os.path.splitext(name)[0] for name in names)}
+        return self._stems[folder]
 
 
 def _add_by_documents(

@@ -219,7 +219,7 @@ def plan_items(
     taken: set[str] = set()
     items = []
     digests = digests or Digests()
-    nothing_known = not earlier.by_inputs and not any(other.by_inputs for other in elsewhere)
+    nothing_known = not earlier.by_inputs and not earlier.gone and not any(other.by_inputs for other in elsewhere)
     for inputs in groups:
         first = next(iter(inputs.values()))[0]
         stem = unique_name(stem_of(first), taken)
@@ -282,7 +282,7 @@ def _decide(
         result = other.by_inputs.get(identity)
         if result is not None and not _changed_input(inputs, result.inputs, digests):
             return "reuse", f"dataset {result.dataset!r} has the result", result
-    return "run", why_run, None
+    return "run", earlier.gone.get(identity, why_run), None
 
 
 def _changed_input(inputs: Inputs, then: Sequence[FileRecord], digests: Digests) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -65,7 +67,7 @@ def parse_pipeline(document: Any, origin: str = "") -> Pipeline:
     >>> parse_pipeline({"name": "p", "steps": steps}).steps[0].inputs[0].dataset
     'data'
     """
-    body = _mapping(document, origin, "$")
+    body = _mapping(document, origin, "$", Pipeline)
     steps = body.get("steps")
     if not isinstance(steps, list):
         raise ToolsServiceError(f"{origin}: $.steps: a list of steps is expected")
@@ -77,7 +79,7 @@ def parse_pipeline(document: Any, origin: str = "") -> Pipeline:
 
 
 def _step(item: Any, origin: str, place: str) -> PipelineStep:
-    body = _mapping(item, origin, place)
+    body = _mapping(item, origin, place, PipelineStep, "dataset")
     tool = _text(body, "tool", origin, place)
     if not tool:
         raise ToolsServiceError(f"{origin}: {place}.tool: the full name of a tool is expected")
@@ -108,7 +110,7 @@ def _items(
         if isinstance(item, str):
             found.append(make(item, {}, origin, f"{where}[{index}]"))
             continue
-        entry = _mapping(item, origin, f"{where}[{index}]")
+        entry = _mapping(item, origin, f"{where}[{index}]", None)
         name = _text(entry, "name", origin, f"{where}[{index}]")
         if not name:
             raise ToolsServiceError(f"{origin}: {where}[{index}].name: a name is expected")
@@ -119,7 +121,7 @@ def _items(
 def _input(name: str, item: Any, origin: str, place: str) -> PipelineInput:
     if isinstance(item, str):
         return PipelineInput(name, item)
-    body = _mapping(item, origin, place)
+    body = _mapping(item, origin, place, PipelineInput, "output")
     produced = _text(body, "origin_output_name", origin, place) or _text(body, "output", origin, place)
     return PipelineInput(name, _text(body, "dataset", origin, place), _text(body, "query", origin, place), produced)
 
@@ -131,16 +133,22 @@ def _parameter(name: str, item: Any, _origin: str, _place: str) -> PipelineParam
 
 
 def _output(name: str, item: Any, origin: str, place: str) -> PipelineOutput:
-    body = {} if item is None else {"save": item} if isinstance(item, bool) else _mapping(item, origin, place)
-    save = body.get("save", True)
+    if item is None or isinstance(item, bool):
+        item = {} if item is None else {"save": item}
+    save = _mapping(item, origin, place, PipelineOutput).get("save", True)
     if not isinstance(save, bool):
         raise ToolsServiceError(f"{origin}: {place}.save: true or false is expected")
     return PipelineOutput(name, save)
 
 
-def _mapping(value: Any, origin: str, place: str) -> Mapping[str, Any]:
+def _mapping(value: Any, origin: str, place: str, kind: type[Any] | None, *more: str) -> Mapping[str, Any]:
+    """Return a mapping; keys that nobody knows are left to others, unless they look like one of ours."""
     if not isinstance(value, Mapping):
         raise ToolsServiceError(f"{origin}: {place}: a mapping is expected, not {type(value).__name__}")
+    known = [*(each.name for each in dataclasses.fields(kind)), *more] if kind else []
+    for key in map(str, value):
+        if known and key not in known and (close := difflib.get_close_matches(key, known, 1)):
+            raise ToolsServiceError(f"{origin}: {place}.{key}: unknown; did you mean {close[0]!r}?")
     return value
 
 

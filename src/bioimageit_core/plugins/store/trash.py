@@ -289,6 +289,9 @@ class Trash:
                 if not name or matches(entry.record, name):
                     return entry
         if name in self._names():
+            place = join(self._layout.trash, name)
+            if not self._files.exists(join(place, MANIFEST)):
+                raise ConflictError(f"{name!r} is a file that was replaced or set aside: copy it from {place}")
             self._load(name)
         raise NotFoundError("entry of the trash", name or self._layout.trash)
 
