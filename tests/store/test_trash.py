@@ -248,5 +248,5 @@ def test_of_a_file_that_was_replaced_it_is_told_where_it_lies(
     (entry,) = service.get_trash(experiment.md_uri)
     assert entry.state == "file"
     with pytest.raises(ConflictError, match="copy it from") as told:
-        service.restore(experiment.md_uri, entry.name)
+        service.restore(experiment.md_uri, entry.id)
     assert home.read(str(told.value).rpartition("copy it from ")[2]) == f"content of {data[0].name}".encode()
