@@ -20,7 +20,7 @@ def test_log_of_one_data(bioimageit: Any, experiment: str) -> None:
     rows = bioimageit("log", experiment, "p10_t1").rows
     assert [row[2:5] for row in rows[1:]] == [
         ["annotate", "data/p10_t1", "Population: p10"],
-        ["import", "data/p10_t1", ""],
+        ["import", "data/p10_t1", "Folder: p 10 (x)"],
     ]
     assert bioimageit("log", experiment, "p11_t1").status == 3
 

@@ -171,6 +171,22 @@ def test_a_document_that_was_lost_is_written_again_with_its_identity_and_annotat
     assert again["a.tif"].md_uri == data[0].md_uri
 
 
+@pytest.mark.parametrize("by", ["import_dir", "import_data"])
+def test_what_a_document_said_when_it_was_imported_comes_back(
+    by: str, service: Any, experiment: Experiment, sources: Path, repair: Any, listed: Any, home: Any
+) -> None:
+    how = ("ada", "imagetiff", "2024-01-01")
+    if by == "import_dir":
+        service.import_dir(experiment, str(sources), r"a\.tif$", *how, "Plate")
+    else:
+        service.import_data(experiment, str(sources / "a.tif"), "a.tif", *how, {"Plate": "sources"})
+    (data,) = listed()
+    Path(data.md_uri).unlink()
+    (said,) = repair()
+    assert "'bioimageit describe' reads it" in said
+    assert listed(home.make())[0].key_value_pairs["Plate"] == data.key_value_pairs["Plate"] == "sources"
+
+
 def test_what_is_imported_does_not_take_the_place_of_what_was_lost(
     home: Any, experiment: Experiment, data: list[RawData], found: Any, import_all: Any, sources: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class Importer:
         self._batch = _Batch()
         self._change = new_change()
         self._forms: dict[int, Form] = {}
-        self._line_form: LineForm | None = None
+        self._line_forms: dict[int, LineForm] = {}
         self._claimed: set[str] = set()  # documents and files that a source of this import already has
         self._fetched: dict[str, Incoming] = {}  # contents of sources that are on the disk, without a name yet
         self.start()
@@ -148,9 +149,10 @@ class Importer:
             raise
         self._clear(incoming)
         batch = self._batch
-        if self._line_form is None:
-            self._line_form = LineForm(self._imported)
-        batch.lines.append(self._line_form.filled(md_name, uuid, name, incoming.stored))
+        line_form = self._line_forms.get(id(like))
+        if line_form is None:
+            line_form = self._line_forms[id(like)] = LineForm(functools.partial(self._imported, like))
+        batch.lines.append(line_form.filled(md_name, uuid, name, incoming.stored))
         batch.items.append(Container(md_uri, uuid))
         batch.names.append(name)
         batch.written.append(
@@ -160,9 +162,10 @@ class Importer:
         self._claimed.update((md_uri, uri))
         return True
 
-    def _imported(self, md_name: str, uuid: str, name: str, stored: Stored) -> bytes:
+    def _imported(self, like: Source, md_name: str, uuid: str, name: str, stored: Stored) -> bytes:
         about = (f"{self._directory}/{md_name}", uuid, f"{self._directory}/{name}", stored)
-        return self._journal.content(self._layout, "import", *about, batch=self._change, time=self._batch.time)
+        how: dict[str, Any] = {"batch": self._change, "time": self._batch.time, "pairs": like.key_value_pairs}
+        return self._journal.content(self._layout, "import", *about, **how)
 
     def _form(self, like: Source) -> Form:
         form = self._forms.get(id(like))
@@ -249,7 +252,8 @@ class Importer:
 
     def _line(self, operation: str, data: RawData, stored: Stored) -> bytes:
         about = (self._layout, operation, data.md_uri, data.uuid, data.uri, stored)
-        return self._journal.content(*about, batch=self._change)
+        pairs = None if operation == "replace" else data.key_value_pairs  # that keeps what it had
+        return self._journal.content(*about, batch=self._change, pairs=pairs)
 
     def _renew(self, data: RawData, source: Source) -> None:
         """Let a document that no list knows say what `source` does."""
@@ -354,7 +358,7 @@ class Importer:
 
     def finish(self, *, sync: bool, flush: bool = True) -> list[Written]:
         """Tell the list and the journal what was imported; without `flush` the list waits for more."""
-        batch, self._batch, self._line_form = self._batch, _Batch(), None
+        batch, self._batch, self._line_forms = self._batch, _Batch(), {}
         if not batch.items:
             return []
         try:

@@ -6,7 +6,7 @@ import datetime as dt
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bioimageit_core.core.acting import actor
@@ -63,10 +63,13 @@ class Journal:
         *,
         batch: str = "",
         time: str = "",
+        pairs: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Make a line about a data file."""
-        file = {"file": _relative(layout, uri), "size": stored.size, "sha256": stored.sha256}
-        return self.line(layout, operation, md_uri, batch=batch, time=time, uuid=uuid, **file)
+        """Make a line about a data file; `pairs` are the annotations that come with it."""
+        facts: dict[str, Any] = {"file": _relative(layout, uri), "size": stored.size, "sha256": stored.sha256}
+        if pairs:
+            facts["new"] = dict(pairs)
+        return self.line(layout, operation, md_uri, batch=batch, time=time, uuid=uuid, **facts)
 
     def append(self, layout: Layout, lines: Iterable[bytes], *, sync: bool = True) -> None:
         """Add lines."""

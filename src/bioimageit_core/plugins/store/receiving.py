@@ -82,7 +82,8 @@ class Receiver:
             raise
         operation = "import" if isinstance(data, RawData) else "result"
         about = (self._layout, operation, data.md_uri, data.uuid, data.uri, incoming.stored)
-        return self._journal.content(*about, batch=self._change, time=self._time)
+        pairs = data.key_value_pairs if isinstance(data, RawData) else None
+        return self._journal.content(*about, batch=self._change, time=self._time, pairs=pairs)
 
     def _sync(self) -> None:
         try:

@@ -200,4 +200,5 @@ class Repairer:
         self._journal.append(self._layout, [self._journal.content(*about)])
         if data.uuid not in listing.uuids:
             self._listings.add(listing, [Container(data.md_uri, data.uuid)], [name_of(uri)])
-        return f"described {uri}" + (f", as {data.uuid} again" if is_lost else "")
+        again = f", as {data.uuid} again, without what the image says of itself ('bioimageit describe' reads it)"
+        return f"described {uri}" + (again if is_lost else "")
