@@ -41,7 +41,9 @@ def show_pages(texts: Iterable[str]) -> None:
 
 def _pager() -> list[str]:
     for text in (os.environ.get("PAGER", ""), "less", "more"):
-        words = shlex.split(text) if text else []
+        words: list[str] = []
+        with contextlib.suppress(ValueError):  # a quote that does not end
+            words = shlex.split(text)
         program = shutil.which(words[0]) if words else None
         if program:
             return [program, *words[1:]]

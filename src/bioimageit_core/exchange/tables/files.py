@@ -98,7 +98,7 @@ def read_rows(path: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     if extension not in readers:
         raise TableError(path, f"the name has to end with {', '.join(readers)}")
     if not os.path.isfile(path):
-        raise TableError(path, "there is no such file")
+        raise TableError(path, "is a folder, no table" if os.path.isdir(path) else "there is no such file")
     lines = _told(path, readers[extension](path))
     _, columns = next(lines, (0, []))
     columns = [column.strip() for column in columns]
