@@ -13,9 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_experiments_are_listed_with_what_they_hold(page: Any) -> None:
-    card = page.get_by_role("listitem").filter(has_text="Nuclei")
-    card.wait_for()
-    assert "Culture" in card.inner_text()
+    page.get_by_role("listitem").filter(has_text="Nuclei").filter(has_text="Culture").wait_for()
     shoot(page, "experiments")
 
 
