@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bioimageit_core.testing.data_arrival import ArrivalTests
 from bioimageit_core.testing.data_concurrent import ConcurrencyTests, FaultTests, SessionTests
+from bioimageit_core.testing.data_content import ContentMemoryTests
 from bioimageit_core.testing.data_experiments import ContractTests, ExperimentTests, RawDataTests
 from bioimageit_core.testing.data_hostile import NameTests, ValueTests
 from bioimageit_core.testing.data_import import ImportDirTests, ImportTests
@@ -26,6 +27,7 @@ class DataServiceTests(
     FileTests,
     TogetherTests,
     ArrivalTests,
+    ContentMemoryTests,
     NameTests,
     ValueTests,
     SessionTests,

@@ -58,6 +58,12 @@ class TakesTheFilesAway(Receives):
         return arrived
 
 
+@caught_by("test_another_content_than_the_stored_one_is_told")
+class HoldsEverythingForTheSame(MemoryMetadataService):
+    def is_as_stored(self, data, sha256):
+        return True
+
+
 @caught_by("test_a_returned_data_is_the_callers_own")
 class KeepsTheCallersPairs(MemoryMetadataService):
     def import_data(self, *args):

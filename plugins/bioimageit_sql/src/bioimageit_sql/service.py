@@ -24,7 +24,7 @@ from bioimageit_sql.database import Database
 from bioimageit_sql.experiments import Experiments, new_experiment, workspace_of
 from bioimageit_sql.queries import query_data
 from bioimageit_sql.records import Records
-from bioimageit_sql.scanning import scan
+from bioimageit_sql.scanning import is_key, scan
 
 __all__ = ["SqlMetadataService", "connect"]
 
@@ -358,6 +358,15 @@ class SqlMetadataService(DataService):
 
     def _checker(self) -> Checker:
         return Checker(self.database, self.contents, self._records)
+
+    def is_as_stored(self, data: Data, sha256: str) -> bool | None:
+        """Say whether a content is the one that its key names; of a directory only that it is, or nothing."""
+        key = str(self._content(data.md_uri).content)
+        if not is_key(key):
+            return None
+        if key.rpartition("/")[2].partition(".")[0] == sha256:
+            return True
+        return None if self.contents.has(key, is_directory=True) else False
 
     def _content(self, md_uri: str) -> Any:
         return self._read(lambda connection: self._data.content_of(connection, md_uri))
