@@ -15,6 +15,7 @@ from typing import Any
 HERE = Path(__file__).parent
 _LARGE = 256 * 1024 * 1024
 _EXPERIMENTS = 1_000
+_FILES = 45_000  # are imported at least at each size, in pairs of runs: short ones vary by half
 
 
 class Bench:
@@ -32,6 +33,7 @@ class Bench:
     def at(self, size: int, rounds: int) -> None:
         """Measure everything that grows with the number of images."""
         self._fill_memory()
+        rounds = max(rounds, _FILES // size)
         home = self._folder / str(size)
         sources = str(home / "sources")
         run("floor", "sources", sources, size)
