@@ -6,6 +6,8 @@ import sqlite3
 from abc import ABC, abstractmethod
 from typing import Any
 
+from bioimageit_core.plugins.store.layout import DATA
+
 __all__ = ["Answers"]
 
 
@@ -16,6 +18,11 @@ class Answers(ABC):
     @abstractmethod
     def database(self) -> sqlite3.Connection:
         """The tables, to be asked."""
+
+    def is_raw(self, dataset: int) -> bool:
+        """Say whether a dataset is the raw one."""
+        row = self.database.execute("SELECT folder FROM dataset WHERE id = ?", (dataset,)).fetchone()
+        return row is not None and row[0] == DATA
 
     def unreadable(self, dataset: int) -> list[str]:
         """List the documents of a dataset that are listed and cannot be read."""

@@ -85,16 +85,16 @@ class Index(Answers):
 
     def refresh(self, md_uri: str, *, lineage: bool = True) -> int:
         """Bring the rows of a dataset, and with `lineage` of all datasets, up to date; return the dataset's id."""
-        layout = self._layout
         asked, names = name_of(parent(md_uri)), []
         if lineage:
-            folders = (entry.name for entry in self._documents.files.entries(layout.root) if entry.is_dir)
+            folders = (entry.name for entry in self._documents.files.entries(self._layout.root) if entry.is_dir)
             names = sorted(name for name in folders if name != asked and not name.startswith(".") and is_text(name))
         try:
-            return self._refresh(asked, names, lineage=lineage)
-        except sqlite3.DatabaseError as error:
-            self.begin_anew(error)
-            return self._refresh(asked, names, lineage=lineage)
+            try:
+                return self._refresh(asked, names, lineage=lineage)
+            except sqlite3.DatabaseError as error:
+                self.begin_anew(error)
+                return self._refresh(asked, names, lineage=lineage)
         except BaseException:  # what was heard of and not yet taken in would be lost: everything is looked at again
             self._undo()
             for watch in self._watches.values():
@@ -144,13 +144,14 @@ class Index(Answers):
 
     def _read_again(self, dataset: int, folder: str, files: list[str]) -> bool:
         """Try documents that could not be read: what kept us from it may be none of the documents' doing."""
-        directory, items = join(self._layout.root, folder), []
+        rows = []
         for file in files:
-            if file.endswith(MD_SUFFIX) and "/" not in file:
-                with contextlib.suppress(OSError):
-                    items.append((file, signature_of(os.stat(join(directory, file)))))
-        rows = [self._row(join(directory, file), file, signature) for file, signature in items]
-        if not (rows := [row for row in rows if row.content is not None]):
+            path = join(self._layout.root, folder, file)
+            with contextlib.suppress(OSError):
+                row = self._row(path, file, signature_of(os.stat(path)))
+                if row.content is not None and file.endswith(MD_SUFFIX) and "/" not in file:
+                    rows.append(row)
+        if not rows:
             return False
         self._begin()
         total = Sum(self.database.execute("SELECT seen FROM dataset WHERE id = ?", (dataset,)).fetchone()[0])
@@ -269,11 +270,6 @@ class Index(Answers):
             row.output = (data.output.get("name", ""), data.output.get("label", ""))
             row.parent = relative_path(data.inputs[0].uri, self._layout.experiment) if data.inputs else None
         return row
-
-    def is_raw(self, dataset: int) -> bool:
-        """Say whether a dataset is the raw one."""
-        row = self.database.execute("SELECT folder FROM dataset WHERE id = ?", (dataset,)).fetchone()
-        return row is not None and row[0] == name_of(parent(self._layout.raw_dataset))
 
     # What we wrote ourselves
 
